@@ -1,0 +1,1 @@
+"""Devices at a gate. Everybody else sees drivers.ports alone."""

@@ -1,0 +1,1 @@
+"""The terminal: one process per lane."""

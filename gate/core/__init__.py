@@ -1,0 +1,1 @@
+"""The lane as pure state machines: events in, effects out."""

@@ -1,0 +1,1 @@
+"""Words and law, pure: identities, colours, reasons, records, rules, decisions. Imports nothing but types."""
