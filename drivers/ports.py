@@ -1,7 +1,7 @@
 """All that others see of hardware: Protocols of devices, and the readings they emit.
 
-Threads belong to drivers. A driver hands readings to the `emit` it was given, on its own thread; the shell enters its inbox
-from there. Orders (`release`, `sound`, …) may come from any thread and return at once.
+Threads belong to drivers. A driver hands readings to the `emit` it was given, on its own thread; the shell enters its
+inbox from there. Orders (`release`, `sound`, …) may come from any thread and return at once.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class ContactRole(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeScanned:
-    """One code as read, without prefix, suffix and line end. text: at most 600 bytes plus one, so that too long is known.
+    """One code as read, without prefix, suffix and line end. text: at most 601 bytes, so that 600 plus is known.
 
     several: the frame held more than one different code; text is then empty.
     """

@@ -62,7 +62,7 @@ class Scanner(Enum):
 class RefusalDetail(Enum):
     """Why a stage refused, as far as a record and a screen need it. Never echoes bytes of the code."""
 
-    NOT_A_PASS = "not_a_pass"  # a web address, another system's code  # noqa: S105
+    NOT_A_PASS = "not_a_pass"  # a web address, another system's code
     DAMAGED = "damaged"
     FORGED = "forged"
     OTHER_COMMUNITY = "other_community"

@@ -35,7 +35,7 @@ class SensorFault(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstReading:
-    """One burst of the thermometer: compensated object temperatures as read, in order, the can's, and the supply in volts."""
+    """One burst: object temperatures compensated for the supply, in order, the can's temperature, the supply in V."""
 
     at: Instant
     samples_c: tuple[Celsius, ...]

@@ -1,0 +1,44 @@
+"""Why a decision came out as it did. The codes stand in records and are never renamed; texts hang on them."""
+
+from enum import Enum
+
+
+class Outcome(Enum):
+    """What a decision orders. REFERRED hands the person to the guard; nothing opens by itself."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    REFERRED = "referred"
+
+
+class Reason(Enum):
+    ADMITTED = "admitted"
+    ADMITTED_WATCHED = "admitted_watched"  # passes, and the colour is watched closely
+    GUARD_CONFIRMED = "guard_confirmed"
+    GUARD_REFUSED = "guard_refused"
+    # the code
+    NOT_A_PASS = "not_a_pass"
+    CODE_DAMAGED = "code_damaged"
+    CODE_FORGED = "code_forged"
+    SEVERAL_CODES = "several_codes"
+    OTHER_COMMUNITY = "other_community"
+    PASS_EXPIRED = "pass_expired"
+    PASS_NOT_YET_VALID = "pass_not_yet_valid"
+    PASS_NOT_ON_DIRECTORY = "pass_not_on_directory"
+    PASS_REVOKED = "pass_revoked"
+    PASS_SUSPENDED = "pass_suspended"
+    HOLDER_CODE_MISSING = "holder_code_missing"
+    HOLDER_CODE_STALE = "holder_code_stale"
+    CODE_USED = "code_used"
+    # the rules
+    WRONG_GATE = "wrong_gate"
+    HOUSEHOLD_NOT_ON_DIRECTORY = "household_not_on_directory"
+    HOUSEHOLD_ISOLATED = "household_isolated"
+    COLOUR_NOT_ALLOWED = "colour_not_allowed"
+    TEMPERATURE_HIGH = "temperature_high"
+    TEMPERATURE_INDETERMINATE = "temperature_indeterminate"
+    QUESTION_ANSWERED_YES = "question_answered_yes"
+    # the gate's own state
+    NO_DIRECTORY = "no_directory"
+    CLOCK_NOT_TRUSTED = "clock_not_trusted"
+    JOURNAL_UNAVAILABLE = "journal_unavailable"

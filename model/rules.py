@@ -1,0 +1,213 @@
+"""A community's rules as data, and the one function that applies them.
+
+`decide` goes through the rule set's checks in their order and stops at the first that does not pass. What a failed
+check leads to (denied, or referred to the guard) is data as well: a second rules file changes an outcome without code.
+A check that cannot be judged is never skipped: what is unknown refers to the guard or denies, as the rules say.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+from model.credentials import CodeCheck, Colour, Pass, RefusalDetail, RefusedCode, VerifiedCode
+from model.directory import Directory, HouseholdEntry, Isolation
+from model.identities import CommunityId, GateNumber
+from model.reasons import Outcome, Reason
+from model.temperature import TemperatureJudgement, TemperatureOutcome, TemperatureRules
+
+
+class Direction(Enum):
+    """Way through an access point, seen from the compound."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Check(Enum):
+    """Checks that a rule set can name, each a function of facts and rules."""
+
+    PASS = "pass"  # genuine, in time, of this community, neither revoked nor suspended
+    DIRECTORY = "directory"  # the household stands on the directory
+    GATE = "gate"  # the pass names this gate
+    FRESH = "fresh"  # this holder's code has not been used
+    ISOLATION = "isolation"
+    COLOUR = "colour"
+    QUESTIONS = "questions"
+    TEMPERATURE = "temperature"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColourRule:
+    """What a colour may do. is_watched: passes, and the centre is told (重点关注)."""
+
+    may_enter: bool
+    may_leave: bool
+    is_watched: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """One community's rules, valid from a date. checks: in the order of judging; on_failure: outcome per reason."""
+
+    community: CommunityId
+    version: int
+    valid_from: date
+    checks: tuple[Check, ...]
+    colours: Mapping[Colour, ColourRule]
+    isolation_may_enter: Mapping[Isolation, bool]
+    isolation_may_leave: Mapping[Isolation, bool]
+    measured_directions: frozenset[Direction]
+    temperature: TemperatureRules
+    on_failure: Mapping[Reason, Outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that a decision rests on; recorded with it, so that it can be replayed.
+
+    temperature: None when nobody measured. code_is_used: this (cti, step) has been consumed by a grant.
+    answered_yes: the questions that were answered with yes.
+    """
+
+    direction: Direction
+    gate: GateNumber
+    code: CodeCheck
+    directory: Directory | None
+    temperature: TemperatureJudgement | None
+    code_is_used: bool = False
+    answered_yes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One outcome, one reason, and the check that led to it (None when all passed)."""
+
+    outcome: Outcome
+    reason: Reason
+    check: Check | None
+    is_watched: bool = False
+
+
+_REFUSALS: Mapping[RefusalDetail, Reason] = {
+    RefusalDetail.NOT_A_PASS: Reason.NOT_A_PASS,
+    RefusalDetail.DAMAGED: Reason.CODE_DAMAGED,
+    RefusalDetail.FORGED: Reason.CODE_FORGED,
+    RefusalDetail.OTHER_COMMUNITY: Reason.OTHER_COMMUNITY,
+    RefusalDetail.EXPIRED: Reason.PASS_EXPIRED,
+    RefusalDetail.NOT_YET_VALID: Reason.PASS_NOT_YET_VALID,
+    RefusalDetail.NOT_ON_DIRECTORY: Reason.PASS_NOT_ON_DIRECTORY,
+    RefusalDetail.REVOKED: Reason.PASS_REVOKED,
+    RefusalDetail.SUSPENDED: Reason.PASS_SUSPENDED,
+    RefusalDetail.HOLDER_CODE_MISSING: Reason.HOLDER_CODE_MISSING,
+    RefusalDetail.HOLDER_CODE_STALE: Reason.HOLDER_CODE_STALE,
+    RefusalDetail.HOLDER_CODE_FORGED: Reason.CODE_FORGED,
+    RefusalDetail.SEVERAL_CODES: Reason.SEVERAL_CODES,
+}
+
+# Reasons whose outcome a rules file cannot soften: a forged or used code never reaches a guard as "perhaps".
+ALWAYS_DENIED = frozenset({Reason.CODE_FORGED, Reason.NOT_A_PASS, Reason.CODE_USED})
+
+
+def decide(facts: Facts, rules: RuleSet) -> Decision:
+    """Apply the rules to the facts; total and pure."""
+    for check in rules.checks:
+        reason = _CHECKS[check](facts, rules)
+        if reason is not None:
+            return Decision(outcome=outcome_of(reason, rules), reason=reason, check=check)
+    household = _household(facts)
+    if household is None or not isinstance(facts.code, VerifiedCode):
+        # A rule set without the pass or directory check grants nothing: there is nobody to grant it to.
+        return Decision(outcome=Outcome.REFERRED, reason=Reason.HOUSEHOLD_NOT_ON_DIRECTORY, check=None)
+    colour_rule = rules.colours.get(household.colour)
+    is_watched = colour_rule is not None and colour_rule.is_watched
+    reason = Reason.ADMITTED_WATCHED if is_watched else Reason.ADMITTED
+    return Decision(outcome=Outcome.GRANTED, reason=reason, check=None, is_watched=is_watched)
+
+
+def outcome_of(reason: Reason, rules: RuleSet) -> Outcome:
+    """What a failed check leads to. Denied unless the rules name another; never granted."""
+    if reason in ALWAYS_DENIED:
+        return Outcome.DENIED
+    outcome = rules.on_failure.get(reason, Outcome.DENIED)
+    return Outcome.REFERRED if outcome is Outcome.GRANTED else outcome
+
+
+def _credential(facts: Facts) -> Pass | None:
+    return facts.code.credential if isinstance(facts.code, VerifiedCode) else None
+
+
+def _household(facts: Facts) -> HouseholdEntry | None:
+    credential = _credential(facts)
+    if credential is None or facts.directory is None:
+        return None
+    return facts.directory.households.get(credential.household)
+
+
+def _check_pass(facts: Facts, rules: RuleSet) -> Reason | None:
+    if isinstance(facts.code, RefusedCode):
+        return _REFUSALS[facts.code.detail]
+    if facts.code.credential.community != rules.community:
+        return Reason.OTHER_COMMUNITY
+    return Reason.CLOCK_NOT_TRUSTED if facts.code.needs_guard else None
+
+
+def _check_directory(facts: Facts, rules: RuleSet) -> Reason | None:
+    if facts.directory is None:
+        return Reason.NO_DIRECTORY
+    return None if _household(facts) is not None else Reason.HOUSEHOLD_NOT_ON_DIRECTORY
+
+
+def _check_gate(facts: Facts, rules: RuleSet) -> Reason | None:
+    credential = _credential(facts)
+    return None if credential is not None and credential.opens(facts.gate) else Reason.WRONG_GATE
+
+
+def _check_fresh(facts: Facts, rules: RuleSet) -> Reason | None:
+    return Reason.CODE_USED if facts.code_is_used else None
+
+
+def _check_isolation(facts: Facts, rules: RuleSet) -> Reason | None:
+    household = _household(facts)
+    if household is None or household.isolation is Isolation.NONE:
+        return None
+    allowed = rules.isolation_may_enter if facts.direction is Direction.IN else rules.isolation_may_leave
+    return None if allowed.get(household.isolation, False) else Reason.HOUSEHOLD_ISOLATED
+
+
+def _check_colour(facts: Facts, rules: RuleSet) -> Reason | None:
+    household = _household(facts)
+    rule = rules.colours.get(household.colour) if household is not None else None
+    if rule is None:
+        return Reason.COLOUR_NOT_ALLOWED
+    allowed = rule.may_enter if facts.direction is Direction.IN else rule.may_leave
+    return None if allowed else Reason.COLOUR_NOT_ALLOWED
+
+
+def _check_questions(facts: Facts, rules: RuleSet) -> Reason | None:
+    return Reason.QUESTION_ANSWERED_YES if facts.answered_yes else None
+
+
+def _check_temperature(facts: Facts, rules: RuleSet) -> Reason | None:
+    if facts.direction not in rules.measured_directions:
+        return None
+    outcome = facts.temperature.outcome if facts.temperature is not None else TemperatureOutcome.INDETERMINATE
+    match outcome:
+        case TemperatureOutcome.NORMAL:
+            return None
+        case TemperatureOutcome.HIGH:
+            return Reason.TEMPERATURE_HIGH
+        case TemperatureOutcome.INDETERMINATE:
+            return Reason.TEMPERATURE_INDETERMINATE
+
+
+_CHECKS: Mapping[Check, Callable[[Facts, RuleSet], Reason | None]] = {
+    Check.PASS: _check_pass,
+    Check.DIRECTORY: _check_directory,
+    Check.GATE: _check_gate,
+    Check.FRESH: _check_fresh,
+    Check.ISOLATION: _check_isolation,
+    Check.COLOUR: _check_colour,
+    Check.QUESTIONS: _check_questions,
+    Check.TEMPERATURE: _check_temperature,
+}
