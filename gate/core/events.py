@@ -1,0 +1,161 @@
+"""Facts that come into a lane. Past tense; each carries the instant at which it happened."""
+
+from dataclasses import dataclass
+
+from model.clock import ClockTrust, Instant
+from model.credentials import CodeCheck, Scanner
+from model.directory import Directory
+from model.rules import RuleSet
+from model.temperature import ThermometerReading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialPresented:
+    """A code was read and checked by the shell. code_is_used: its holder's step has been consumed by a grant."""
+
+    at: Instant
+    scanner: Scanner
+    check: CodeCheck
+    code_is_used: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemperatureMeasured:
+    at: Instant
+    request: int
+    reading: ThermometerReading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionAnswered:
+    at: Instant
+    is_yes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceChanged:
+    at: Instant
+    is_present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardDecided:
+    at: Instant
+    is_confirmed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyReleaseOrdered:
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorContactChanged:
+    at: Instant
+    is_open: bool
+    is_initial: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObstructionChanged:
+    at: Instant
+    is_obstructed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FireChanged:
+    at: Instant
+    is_alarm: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlassChanged:
+    at: Instant
+    is_broken: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TamperChanged:
+    at: Instant
+    is_tampered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitRequested:
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStored:
+    """The record with this token is on disk."""
+
+    at: Instant
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRefused:
+    """The record with this token is not on disk. code_was_used: another grant had consumed its holder's code."""
+
+    at: Instant
+    token: int
+    code_was_used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentChanged:
+    """A part of the gate was lost or came back; `component` by its name in ports, or journal, link, centre."""
+
+    at: Instant
+    component: str
+    is_available: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockChanged:
+    at: Instant
+    trust: ClockTrust
+    jumped_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryReplaced:
+    at: Instant
+    directory: Directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesReplaced:
+    at: Instant
+    rules: RuleSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimePassed:
+    """Sent by the shell at the lane's next deadline."""
+
+    at: Instant
+
+
+Event = (
+    CredentialPresented
+    | TemperatureMeasured
+    | QuestionAnswered
+    | PresenceChanged
+    | GuardDecided
+    | EmergencyReleaseOrdered
+    | DoorContactChanged
+    | ObstructionChanged
+    | FireChanged
+    | BreakGlassChanged
+    | TamperChanged
+    | ExitRequested
+    | RecordStored
+    | RecordRefused
+    | ComponentChanged
+    | ClockChanged
+    | DirectoryReplaced
+    | RulesReplaced
+    | TimePassed
+)

@@ -1,0 +1,37 @@
+"""How one lane works: order of steps, times, what is wired. The community's rules are elsewhere (model.rules)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from model.identities import GateNumber
+from model.records import VisitStep
+from model.rules import Direction
+from model.temperature import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSettings:
+    """One access point: one direction through one gate.
+
+    steps: a permutation or a part of the four, with SCAN. step_limit_s: a step that takes longer ends the visit.
+    """
+
+    gate: GateNumber
+    direction: Direction
+    steps: tuple[VisitStep, ...]
+    step_limit_s: Mapping[VisitStep, float]
+    questions: tuple[str, ...] = ()
+    check_by_guard: bool = False  # 查 by a person, who looks at the card; otherwise the rules check the code
+    site: Site = Site.FOREHEAD
+    retest_after_s: float = 5.0
+    has_presence_contact: bool = True
+    walk_away_after_s: float = 3.0
+    guard_limit_s: float = 120.0
+    result_shown_s: float = 4.0
+    record_limit_s: float = 5.0
+    has_barrier: bool = True
+    has_door_contact: bool = True
+    release_time_s: float = 5.0
+    held_open_after_s: float = 15.0
+    emergency_release_s: float = 10.0
+    rex_is_allowed: bool = False  # only at lanes without exit rules

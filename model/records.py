@@ -1,0 +1,283 @@
+"""What a gate records: one type per kind of record, and its fields as they stand in the body.
+
+The format is final: kinds and field names are never renamed, new fields are added. `fields_of` gives plain JSON types.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import assert_never
+
+from model.clock import ClockTrust
+from model.credentials import Pass, RefusedCode, Scanner, VerifiedCode
+from model.identities import HouseholdId, PassId, VisitId
+from model.reasons import Reason
+from model.rules import Decision, Facts, RuleSet
+from model.temperature import BurstReading, TemperatureJudgement
+
+JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+class VisitStep(Enum):
+    """The four steps of a visit: 一问、二测、三查、四扫."""
+
+    ASK = "ask"
+    MEASURE = "measure"
+    CHECK = "check"
+    SCAN = "scan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDone:
+    """A step that ended, and how, seconds after the visit began."""
+
+    step: VisitStep
+    result: str
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumedCode:
+    """One holder's code that a grant uses up."""
+
+    pass_id: PassId
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """A decision with all its inputs. referred_for: what the guard was asked about, when a guard decided."""
+
+    visit: VisitId
+    facts: Facts
+    rules: RuleSet
+    decision: Decision
+    steps: tuple[StepDone, ...]
+    scanner: Scanner | None
+    first_temperature: TemperatureJudgement | None
+    other_codes: int  # different codes shown during the visit
+    referred_for: Reason | None = None
+
+
+class PassageEnd(Enum):
+    """What came of a grant."""
+
+    TAKEN = "taken"
+    NOT_TAKEN = "not_taken"
+    NOT_OBSERVED = "not_observed"  # the lane has nothing that sees a passage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassageRecord:
+    visit: VisitId
+    end: PassageEnd
+    household: HouseholdId | None
+    pass_id: PassId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbandonedRecord:
+    """A visit that ended without a decision: the person walked away, or a step took too long."""
+
+    visit: VisitId
+    at_step: VisitStep
+    steps: tuple[StepDone, ...]
+
+
+class BarrierEvent(Enum):
+    FORCED_OPEN = "forced_open"
+    HELD_OPEN = "held_open"
+    CLOSED = "closed"  # ends forced or held open
+    OBSTRUCTED = "obstructed"
+    CLEARED = "cleared"
+    FIRE = "fire"
+    FIRE_ENDED = "fire_ended"
+    BREAK_GLASS = "break_glass"
+    BREAK_GLASS_ENDED = "break_glass_ended"
+    EMERGENCY_RELEASE = "emergency_release"
+    REQUEST_TO_EXIT = "request_to_exit"
+    TAMPER = "tamper"
+    TAMPER_ENDED = "tamper_ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarrierRecord:
+    event: BarrierEvent
+    visit: VisitId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeRecord:
+    """A part of the gate was lost or came back."""
+
+    component: str
+    is_available: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockRecord:
+    """The wall clock changed other than by passing: its trust, or a jump of jumped_s seconds."""
+
+    trust: ClockTrust
+    jumped_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedRecord:
+    """A terminal began its work; the versions with which it did."""
+
+    program: str
+    rules_version: int
+    directory_version: int | None
+
+
+Record = DecisionRecord | PassageRecord | AbandonedRecord | BarrierRecord | ModeRecord | ClockRecord | StartedRecord
+
+
+def fields_of(record: Record) -> tuple[str, dict[str, JsonValue]]:
+    """Kind and fields of a record's body."""
+    match record:
+        case DecisionRecord():
+            return "decision", _decision(record)
+        case PassageRecord():
+            return "passage", {
+                "visit": record.visit,
+                "end": record.end.value,
+                "household": record.household,
+                "pass": record.pass_id,
+            }
+        case AbandonedRecord():
+            return "abandoned", {
+                "visit": record.visit,
+                "at_step": record.at_step.value,
+                "steps": _steps(record.steps),
+            }
+        case BarrierRecord():
+            return "barrier", {"event": record.event.value, "visit": record.visit}
+        case ModeRecord():
+            return "mode", {"component": record.component, "available": record.is_available, "why": record.why}
+        case ClockRecord():
+            return "clock", {"trust": record.trust.value, "jumped_s": round(record.jumped_s, 3)}
+        case StartedRecord():
+            return "started", {
+                "program": record.program,
+                "rules_version": record.rules_version,
+                "directory_version": record.directory_version,
+            }
+        case _:
+            assert_never(record)
+
+
+def consumed_by(record: Record) -> ConsumedCode | None:
+    """The holder's code that this record uses up: that of a grant."""
+    if not isinstance(record, DecisionRecord) or record.decision.outcome.value != "granted":
+        return None
+    code = record.facts.code
+    if not isinstance(code, VerifiedCode) or code.holder_step is None:
+        return None
+    return ConsumedCode(pass_id=code.credential.pass_id, step=code.holder_step)
+
+
+def _decision(record: DecisionRecord) -> dict[str, JsonValue]:
+    facts, directory = record.facts, record.facts.directory
+    return {
+        "visit": record.visit,
+        "direction": facts.direction.value,
+        "gate": facts.gate,
+        "outcome": record.decision.outcome.value,
+        "reason": record.decision.reason.value,
+        "check": record.decision.check.value if record.decision.check is not None else None,
+        "watched": record.decision.is_watched,
+        "referred_for": record.referred_for.value if record.referred_for is not None else None,
+        "scanner": record.scanner.value if record.scanner is not None else None,
+        "code": _code(facts.code),
+        "code_used": facts.code_is_used,
+        "household_entry": _household_entry(facts),
+        "answered_yes": list(facts.answered_yes),
+        "temperature": _temperature(facts.temperature),
+        "first_temperature": _temperature(record.first_temperature),
+        "temperature_model": record.rules.temperature.model,
+        "steps": _steps(record.steps),
+        "other_codes": record.other_codes,
+        "rules": {"community": record.rules.community, "version": record.rules.version},
+        "directory_version": directory.version if directory is not None else None,
+    }
+
+
+def _code(code: VerifiedCode | RefusedCode) -> dict[str, JsonValue]:
+    if isinstance(code, RefusedCode):
+        return {
+            "verified": False,
+            "stage": code.stage.value,
+            "detail": code.detail.value,
+            "pass": code.pass_id,
+            "household": code.household,
+        }
+    return {
+        "verified": True,
+        "pass": code.credential.pass_id,
+        "household": code.credential.household,
+        "key": code.key_id,
+        "holder_step": code.holder_step,
+        "needs_guard": code.needs_guard,
+        "claims": _claims(code.credential),
+    }
+
+
+def _claims(claims: Pass) -> dict[str, JsonValue]:
+    return {
+        "community": claims.community,
+        "colour": claims.colour.name.lower(),
+        "kind": claims.kind.name.lower(),
+        "gates": claims.gates,
+        "schedule": claims.schedule,
+        "status_index": claims.status_index,
+        "flags": int(claims.flags),
+        "valid_from": _utc(claims.valid_from),
+        "valid_until": _utc(claims.valid_until),
+    }
+
+
+def _household_entry(facts: Facts) -> dict[str, JsonValue] | None:
+    if not isinstance(facts.code, VerifiedCode) or facts.directory is None:
+        return None
+    entry = facts.directory.households.get(facts.code.credential.household)
+    if entry is None:
+        return None
+    return {"colour": entry.colour.name.lower(), "isolation": entry.isolation.name.lower()}
+
+
+def _temperature(judgement: TemperatureJudgement | None) -> dict[str, JsonValue] | None:
+    if judgement is None:
+        return None
+    reading = judgement.reading
+    fields: dict[str, JsonValue] = {
+        "outcome": judgement.outcome.value,
+        "site": judgement.site.value,
+        "body_c": judgement.body_c,
+        "why": judgement.why.value if judgement.why is not None else None,
+    }
+    if isinstance(reading, BurstReading):
+        return fields | {
+            "samples_c": [float(sample) for sample in reading.samples_c],
+            "can_c": float(reading.can_c),
+            "supply_v": reading.supply_v,
+        }
+    return fields | {"fault": reading.why.value}
+
+
+def _steps(steps: tuple[StepDone, ...]) -> list[JsonValue]:
+    return [{"step": done.step.value, "result": done.result, "after_s": round(done.after_s, 3)} for done in steps]
+
+
+def _utc(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def body_of(record: Record, at: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The whole body: version, kind, the moment as the journal states it, and the record's fields."""
+    kind, fields = fields_of(record)
+    body: dict[str, JsonValue] = {"v": 1, "kind": kind, "at": dict(at)}
+    return body | fields
