@@ -1,0 +1,70 @@
+"""The envelope: COSE_Sign1 (RFC 9052), tag 18, protected header {1: alg, 4: kid}, unprotected header empty."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model.identities import KeyId
+from passes import cbor
+from passes.errors import EncodingInvalid
+
+COSE_SIGN1_TAG = 18
+SIGNATURE_LENGTH = 64
+KEY_ID_LENGTH = 8
+EDDSA = -8
+"""COSE algorithm number (RFC 9053, 2.2)."""
+
+_HEADER_ALGORITHM = 1
+_HEADER_KEY_ID = 4
+_ALGORITHM_LOWEST, _ALGORITHM_HIGHEST = -65536, 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A COSE_Sign1 taken apart; nothing in it is verified yet."""
+
+    protected: bytes
+    payload: bytes
+    signature: bytes
+    algorithm: int
+    key_id: KeyId
+
+
+def protected_header(algorithm: int, key_id: KeyId) -> bytes:
+    """The protected header's bytes."""
+    return cbor.encode({_HEADER_ALGORITHM: algorithm, _HEADER_KEY_ID: bytes.fromhex(key_id)})
+
+
+def to_be_signed(protected: bytes, payload: bytes) -> bytes:
+    """The Sig_structure of RFC 9052, 4.4, without external data."""
+    return cbor.encode(["Signature1", protected, b"", payload])
+
+
+def seal(protected: bytes, payload: bytes, signature: bytes) -> bytes:
+    """Put the three parts into one envelope."""
+    return cbor.encode_tagged(COSE_SIGN1_TAG, [protected, {}, payload, signature])
+
+
+def open_envelope(raw: bytes, *, is_strict: bool = True) -> Envelope:
+    """Take an envelope apart. Strict: canonical, tagged, two protected entries, nothing unprotected.
+
+    is_strict=False is the careless reader of the ablations: any encoding, tag or none, further header entries.
+    Raises EncodingInvalid.
+    """
+    value = cbor.decode(raw, is_strict=is_strict)
+    if is_strict or cbor.is_tagged(value):
+        value = cbor.untag(value, COSE_SIGN1_TAG)
+    parts: Sequence[object] = cbor.as_array(value, 4)
+    protected = cbor.as_bytes(parts[0])
+    header = cbor.as_map(cbor.decode(protected, is_strict=is_strict))
+    envelope = Envelope(
+        protected=protected,
+        payload=cbor.as_bytes(parts[2]),
+        signature=cbor.as_bytes(parts[3], SIGNATURE_LENGTH),
+        algorithm=cbor.as_int(header.get(_HEADER_ALGORITHM), _ALGORITHM_LOWEST, _ALGORITHM_HIGHEST),
+        key_id=KeyId(cbor.as_bytes(header.get(_HEADER_KEY_ID), KEY_ID_LENGTH).hex()),
+    )
+    # Compared as bytes: to Python the keys 1, 1.0 and true are one and the same.
+    is_exact = protected == protected_header(envelope.algorithm, envelope.key_id) and not cbor.as_map(parts[1])
+    if is_strict and not is_exact:
+        raise EncodingInvalid("expected the headers {1: alg, 4: kid} and {}")
+    return envelope
