@@ -1,0 +1,193 @@
+"""The broker and libzbar: the system's where they are installed, else Debian's packages unpacked below `.gatehouse`.
+
+Nothing is installed into the system and no root is needed: apt resolves and downloads into folders of ours (with every
+dependency that the system lacks), `dpkg -x` unpacks. Root goes the same way, so that there is one way to test.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bootstrap.commands import run_command, trouble_of
+from bootstrap.words import Trouble, step
+
+BROKER_VARIABLE = "GATEHOUSE_MOSQUITTO"
+ZBAR_VARIABLE = "GATEHOUSE_LIBZBAR"
+ZBAR_NEEDS_VARIABLE = "GATEHOUSE_LIBZBAR_NEEDS"
+_ZBAR = "libzbar.so.0"
+_SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin:/usr/bin:/usr/local/bin"
+_APT_AT_MOST_S = 300.0
+_NEEDED_MB = 150
+
+
+def native_environment(checkout: Path) -> Mapping[str, str]:
+    """Variables that tell the project where broker and libzbar are; fetches what is missing. Raises Trouble.
+
+    GATEHOUSE_MOSQUITTO: the broker's program, or a wrapper that becomes it by exec (same pid).
+    GATEHOUSE_LIBZBAR: full path of libzbar.so.0, only where the loader does not find it by name.
+    GATEHOUSE_LIBZBAR_NEEDS: libraries to load before it, in this order, joined by colons.
+    """
+    record = checkout / ".gatehouse" / "native.json"
+    known = _known_and_still_there(record)
+    if known is None:
+        record.parent.mkdir(exist_ok=True)
+        known = _find_or_unpack(record.parent)
+        record.write_text(json.dumps(known, indent=1) + "\n")
+    return {name: value for name, value in known.items() if name.startswith("GATEHOUSE_")}
+
+
+def _known_and_still_there(record: Path) -> dict[str, str] | None:
+    """What an earlier start found, if every file of it still exists."""
+    try:
+        known: dict[str, str] = json.loads(record.read_text())
+    except (OSError, ValueError):
+        return None
+    paths = [path for value in known.values() for path in value.split(":")]
+    return known if paths and all(os.path.exists(path) for path in paths) else None
+
+
+def _find_or_unpack(home: Path) -> dict[str, str]:
+    broker = shutil.which("mosquitto") or shutil.which("mosquitto", path=_SYSTEM_FOLDERS)
+    zbar = _system_library(_ZBAR)
+    packages = [name for name, found in (("mosquitto", broker), ("libzbar0", zbar)) if found is None]
+    tree = home / "apt"
+    if packages:
+        _need_apt(packages)
+        with step(f"Fetching {' and '.join(packages)} from Debian's packages 下载系统组件"):
+            _unpack(home / "apt-work", tree, packages)
+    folders = sorted(path for top in ("lib", "usr/lib") for path in tree.glob(f"{top}/*-linux-gnu*"))
+    known = {BROKER_VARIABLE: broker or _wrap_broker(home, tree, folders)}
+    if zbar is not None:
+        return known | {"libzbar_of_the_system": zbar}
+    library = next((folder / _ZBAR for folder in folders if (folder / _ZBAR).exists()), None)
+    if library is None:
+        raise _incomplete(_ZBAR)
+    known[ZBAR_VARIABLE] = str(library)
+    if needs := _load_order(library, folders):
+        known[ZBAR_NEEDS_VARIABLE] = ":".join(needs)
+    return known
+
+
+def _system_library(name: str) -> str | None:
+    ldconfig = shutil.which("ldconfig") or shutil.which("ldconfig", path=_SYSTEM_FOLDERS)
+    if ldconfig is None:
+        return None
+    _, lines = run_command([ldconfig, "-p"], at_most_s=30, purpose="Looking for libraries", keep=100_000, may_fail=True)
+    for line in lines:
+        if line.split()[:1] == [name] and "=> " in line:
+            return line.rpartition("=> ")[2]
+    return None
+
+
+def _need_apt(packages: Sequence[str]) -> None:
+    if shutil.which("apt-get") and shutil.which("dpkg"):
+        return
+    raise Trouble(
+        what=f"{' and '.join(packages)} is missing, and this is not a Debian system with apt-get.",
+        hint="install the Mosquitto broker and the zbar library with your system's package manager, then start again.",
+        chinese="缺少 Mosquitto 和 zbar，请用本系统的软件包管理器安装后再试。",
+    )
+
+
+def _unpack(work: Path, tree: Path, packages: Sequence[str]) -> None:
+    free_mb = shutil.disk_usage(work.parent).free // 1_000_000
+    if free_mb < _NEEDED_MB:
+        raise Trouble(
+            what=f"Only {free_mb} MB are free; fetching {' and '.join(packages)} needs {_NEEDED_MB} MB.",
+            hint="free some space (df -h . shows the disk), then start again.",
+            chinese=f"磁盘空间不足：需要 {_NEEDED_MB} MB，只剩 {free_mb} MB。",
+        )
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(tree, ignore_errors=True)
+    for folder in ("state/lists/partial", "cache/archives/partial"):
+        (work / folder).mkdir(parents=True)
+    options = _apt_options(work)
+    try:
+        # A single unreachable source makes `update` fail; what counts is whether the packages can be fetched.
+        code, update_lines = run_command(
+            ["apt-get", *options, "update"], at_most_s=_APT_AT_MOST_S, purpose="Reading Debian's list", may_fail=True
+        )
+        wanted = ["-y", "--no-install-recommends", "--download-only", "install", *packages]
+        fetch = ["apt-get", *options, *wanted]
+        fetch_code, lines = run_command(fetch, at_most_s=_APT_AT_MOST_S, purpose="Fetching packages", may_fail=True)
+        if fetch_code != 0:
+            raise trouble_of(f"Fetching {' and '.join(packages)} with apt", [*(update_lines if code else []), *lines])
+        for archive in sorted((work / "cache/archives").glob("*.deb")):
+            run_command(["dpkg", "-x", archive, tree], at_most_s=120, purpose=f"Unpacking {archive.name}")
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _apt_options(work: Path) -> list[str]:
+    settings = {
+        "Dir::State": f"{work}/state",
+        "Dir::State::status": "/var/lib/dpkg/status",  # dependencies that the system has are not fetched
+        "Dir::Cache": f"{work}/cache",
+        "Debug::NoLocking": "1",  # the system's lock needs root, and only our folders are written
+        "APT::Sandbox::User": "root",  # root's apt would fetch as _apt, who may not write below a home
+        "Acquire::Languages": "none",
+        "Acquire::Retries": "3",
+        "Acquire::http::Timeout": "30",
+        "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
+        "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "false",
+    }
+    return [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
+
+
+def _wrap_broker(home: Path, tree: Path, folders: Sequence[Path]) -> str:
+    """A wrapper that gives the unpacked libraries to the broker alone."""
+    program = tree / "usr/sbin/mosquitto"
+    if not program.exists():
+        raise _incomplete("mosquitto")
+    wrapper = home / "bin" / "mosquitto"
+    wrapper.parent.mkdir(exist_ok=True)
+    libraries = ":".join(str(folder) for folder in folders)
+    wrapper.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{libraries}" exec "{program}" "$@"\n')
+    wrapper.chmod(0o755)
+    return str(wrapper)
+
+
+def _load_order(library: Path, folders: Sequence[Path]) -> list[str]:
+    """The unpacked libraries that `library` needs, each after those that it needs itself.
+
+    The loader takes a needed library as found when one of its soname is loaded already; so they are loaded one by one.
+    """
+    path = ":".join(str(folder) for folder in folders)
+    _, lines = run_command(
+        ["ldd", library], at_most_s=30, purpose="Reading libzbar's needs", environment={"LD_LIBRARY_PATH": path}
+    )
+    ours = {str(folder) for folder in folders}
+    found = [line.split("=> ")[1].split(" (")[0].strip() for line in lines if "=> /" in line]
+    needed = [each for each in found if os.path.dirname(each) in ours]
+    _, order = run_command([sys.executable, "-c", _LOAD_ONE_BY_ONE, *needed], at_most_s=30, purpose="Loading libzbar")
+    return order
+
+
+# Each round loads what can be loaded by now; names that never load are left out, and loading libzbar will say so.
+_LOAD_ONE_BY_ONE = """
+import ctypes, sys
+waiting = sys.argv[1:]
+while waiting:
+    left = []
+    for path in waiting:
+        try:
+            ctypes.CDLL(path)
+        except OSError:
+            left.append(path)
+        else:
+            print(path)
+    if left == waiting:
+        break
+    waiting = left
+"""
+
+
+def _incomplete(name: str) -> Trouble:
+    return Trouble(
+        what=f"Debian's packages were unpacked, but {name} is not among them.",
+        hint="sudo apt-get install mosquitto libzbar0, then start again.",
+        chinese="系统组件不完整，请运行：sudo apt-get install mosquitto libzbar0",
+    )
