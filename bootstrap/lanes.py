@@ -1,6 +1,6 @@
-"""The lanes of `./test`: each is run in a process group of its own, bounded in time, and told of in one table at the end.
+"""The lanes of `./test`: each in a process group of its own, bounded in time, all told of in one table at the end.
 
-A lane passes, fails, or is skipped for a stated reason. A lane in which no test was found fails: silence proves nothing.
+A lane passes, fails, or is skipped for a stated reason. A lane without a single test fails: silence proves nothing.
 Exit code: 0 when no lane failed, 1 when one did, 2 for wrong usage, 130 when interrupted.
 """
 
@@ -25,7 +25,8 @@ HARDWARE_VARIABLE = "GATEHOUSE_HARDWARE"
 _LONG_AT_MOST_S = 3600.0
 _NO_TESTS_COLLECTED = 5  # pytest's exit code
 _TO_END_S = 5.0
-_PACKAGES = ["model", "gate", "drivers", "seals", "journal", "passes", "mqtt", "config", "center", "gatehouse", "simulator", "bootstrap"]
+_PACKAGES = ("model", "gate", "drivers", "seals", "journal", "passes", "mqtt", "config", "center", "gatehouse")
+_SUPPORT = ("simulator", "bootstrap")
 
 
 class Verdict(Enum):
@@ -156,7 +157,7 @@ def _style() -> Sequence[Command]:
 
 def _types() -> Sequence[Command]:
     # mypy refuses a package without a single file, so rooms that are still empty are left out.
-    packages = [name for name in _PACKAGES if next((CHECKOUT / name).rglob("*.py"), None)]
+    packages = [name for name in (*_PACKAGES, *_SUPPORT) if next((CHECKOUT / name).rglob("*.py"), None)]
     options = [word for name in packages for word in ("-p", name)]
     return [Command(words=[sys.executable, "-m", "mypy", "--strict", *options])]
 
