@@ -17,6 +17,7 @@ class Reason(Enum):
     GUARD_CONFIRMED = "guard_confirmed"
     GUARD_REFUSED = "guard_refused"
     # the code
+    NO_CODE = "no_code"  # none was shown
     NOT_A_PASS = "not_a_pass"
     CODE_DAMAGED = "code_damaged"
     CODE_FORGED = "code_forged"

@@ -206,7 +206,9 @@ def _decision(record: DecisionRecord) -> dict[str, JsonValue]:
     }
 
 
-def _code(code: VerifiedCode | RefusedCode) -> dict[str, JsonValue]:
+def _code(code: VerifiedCode | RefusedCode | None) -> dict[str, JsonValue] | None:
+    if code is None:
+        return None
     if isinstance(code, RefusedCode):
         return {
             "verified": False,

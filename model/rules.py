@@ -66,13 +66,14 @@ class RuleSet:
 class Facts:
     """All that a decision rests on; recorded with it, so that it can be replayed.
 
-    temperature: None when nobody measured. code_is_used: this (cti, step) has been consumed by a grant.
+    code: None when none was shown. temperature: None when nobody measured. code_is_used: a grant has consumed this
+    (cti, step).
     answered_yes: the questions that were answered with yes.
     """
 
     direction: Direction
     gate: GateNumber
-    code: CodeCheck
+    code: CodeCheck | None
     directory: Directory | None
     temperature: TemperatureJudgement | None
     code_is_used: bool = False
@@ -145,6 +146,8 @@ def _household(facts: Facts) -> HouseholdEntry | None:
 
 
 def _check_pass(facts: Facts, rules: RuleSet) -> Reason | None:
+    if facts.code is None:
+        return Reason.NO_CODE
     if isinstance(facts.code, RefusedCode):
         return _REFUSALS[facts.code.detail]
     if facts.code.credential.community != rules.community:

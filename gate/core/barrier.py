@@ -1,0 +1,212 @@
+"""What moves, and what the door says about it: release, taken or not taken, forced, held open, and the free way out.
+
+Rules of this machine:
+- Fire, break-glass and a guard's emergency release free the barrier first and are recorded after; they wait for
+  nothing. By wiring they free it without us; this is the second way, and it is renewed for as long as the cause stands, because
+  the output ends each release by its own maximum on-time.
+- A door that opens while nothing released it was forced. At the start of the program an open door is only open.
+- A grant ends as taken when the door opens; as not taken when the release time passes with the door shut; and as not
+  observed in a lane that has nothing to see it with.
+- After a taken passage the barrier is secured when the door has closed. While an obstruction is seen the release is
+  renewed: stopping a moving barrier is the hardware's work, beginning no new movement is ours.
+"""
+
+from dataclasses import dataclass, replace
+
+from gate.core.effects import (
+    AlarmKind,
+    ClearAlarm,
+    Effect,
+    Instruction,
+    RaiseAlarm,
+    ReleaseBarrier,
+    SecureBarrier,
+    ShowInstruction,
+)
+from gate.core.events import (
+    BreakGlassChanged,
+    DoorContactChanged,
+    EmergencyReleaseOrdered,
+    Event,
+    FireChanged,
+    ObstructionChanged,
+    TamperChanged,
+    TimePassed,
+)
+from gate.core.settings import LaneSettings
+from model.clock import Instant
+from model.identities import VisitId
+from model.records import BarrierEvent, PassageEnd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarrierState:
+    """release_until: None = secured. awaited: the visit whose passage is still to be seen.
+
+    was_shut: the door was shut when the release began; otherwise its contact can't tell whether somebody passed.
+    """
+
+    is_open: bool = False
+    release_until: Instant | None = None
+    awaited: VisitId | None = None
+    was_shut: bool = True
+    held_open_at: Instant | None = None
+    is_forced: bool = False
+    is_held: bool = False
+    is_obstructed: bool = False
+    is_emergency: bool = False
+    is_fire: bool = False
+    is_broken: bool = False
+    is_tampered: bool = False
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the way out is free for everybody: nobody is checked meanwhile."""
+        return self.is_fire or self.is_broken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarrierMove:
+    """Orders that wait for nothing come first; then what is to be recorded, and how a passage ended."""
+
+    state: BarrierState
+    effects: tuple[Effect, ...] = ()
+    recorded: tuple[BarrierEvent, ...] = ()
+    ended: PassageEnd | None = None
+
+
+def barrier_deadline(state: BarrierState) -> Instant | None:
+    """When this state wants TimePassed at the latest."""
+    deadlines = [instant for instant in (state.release_until, state.held_open_at) if instant is not None]
+    return min(deadlines, default=None)
+
+
+def released(state: BarrierState, at: Instant, release_time_s: float, visit: VisitId | None) -> BarrierState:
+    """The state once a release has been ordered."""
+    until = Instant(max(at + release_time_s, state.release_until or at))
+    return replace(state, release_until=until, awaited=visit, was_shut=not state.is_open)
+
+
+def move_barrier(state: BarrierState, event: Event, settings: LaneSettings) -> BarrierMove:
+    """Next state and orders. Total: an event that means nothing here changes nothing."""
+    match event:
+        case FireChanged():
+            if event.is_alarm == state.is_fire:
+                return BarrierMove(state=state)
+            kinds = (BarrierEvent.FIRE, BarrierEvent.FIRE_ENDED, AlarmKind.FIRE)
+            return _freed(replace(state, is_fire=event.is_alarm), event.at, event.is_alarm, kinds, settings)
+        case BreakGlassChanged():
+            if event.is_broken == state.is_broken:
+                return BarrierMove(state=state)
+            kinds = (BarrierEvent.BREAK_GLASS, BarrierEvent.BREAK_GLASS_ENDED, AlarmKind.BREAK_GLASS)
+            return _freed(replace(state, is_broken=event.is_broken), event.at, event.is_broken, kinds, settings)
+        case EmergencyReleaseOrdered():
+            release_s = settings.emergency_release_s
+            return BarrierMove(
+                state=replace(released(state, event.at, release_s, state.awaited), is_emergency=True),
+                effects=(
+                    *_release(release_s, settings),
+                    ShowInstruction(instruction=Instruction.WAY_OUT_IS_FREE),
+                    RaiseAlarm(kind=AlarmKind.EMERGENCY_RELEASE),
+                ),
+                recorded=(BarrierEvent.EMERGENCY_RELEASE,),
+            )
+        case DoorContactChanged():
+            if event.is_open == state.is_open:
+                return BarrierMove(state=state)
+            return _opened(state, event, settings) if event.is_open else _closed(state, settings)
+        case ObstructionChanged() if event.is_obstructed != state.is_obstructed:
+            recorded = BarrierEvent.OBSTRUCTED if event.is_obstructed else BarrierEvent.CLEARED
+            return BarrierMove(state=replace(state, is_obstructed=event.is_obstructed), recorded=(recorded,))
+        case TamperChanged() if event.is_tampered != state.is_tampered:
+            alarm: Effect = ClearAlarm(kind=AlarmKind.TAMPER)
+            if event.is_tampered:
+                alarm = RaiseAlarm(kind=AlarmKind.TAMPER)
+            recorded = BarrierEvent.TAMPER if event.is_tampered else BarrierEvent.TAMPER_ENDED
+            return BarrierMove(
+                state=replace(state, is_tampered=event.is_tampered), effects=(alarm,), recorded=(recorded,)
+            )
+        case TimePassed():
+            return _time_passed(state, event.at, settings)
+        case _:
+            return BarrierMove(state=state)
+
+
+def _release(release_time_s: float, settings: LaneSettings) -> tuple[Effect, ...]:
+    return (ReleaseBarrier(release_time_s=release_time_s, visit=None),) if settings.has_barrier else ()
+
+
+def _freed(
+    state: BarrierState,
+    at: Instant,
+    is_on: bool,
+    kinds: tuple[BarrierEvent, BarrierEvent, AlarmKind],
+    settings: LaneSettings,
+) -> BarrierMove:
+    began, ended, alarm = kinds
+    if is_on:
+        effects = (
+            *_release(settings.release_time_s, settings),
+            ShowInstruction(instruction=Instruction.WAY_OUT_IS_FREE),
+            RaiseAlarm(kind=alarm),
+        )
+        freed = replace(released(state, at, settings.release_time_s, None), is_forced=False, is_held=False)
+        return BarrierMove(state=freed, effects=effects, recorded=(began,))
+    # The release runs out by itself, so that nothing moves at the very moment at which the alarm is reset.
+    shown = () if state.is_free else (ShowInstruction(instruction=Instruction.WELCOME),)
+    return BarrierMove(state=state, effects=(ClearAlarm(kind=alarm), *shown), recorded=(ended,))
+
+
+def _opened(state: BarrierState, event: DoorContactChanged, settings: LaneSettings) -> BarrierMove:
+    opened = replace(state, is_open=True)
+    if state.release_until is not None or state.is_free:
+        allowed_until = max(event.at, state.release_until or event.at)
+        opened = replace(opened, awaited=None, held_open_at=Instant(allowed_until + settings.held_open_after_s))
+        return BarrierMove(state=opened, ended=PassageEnd.TAKEN if state.awaited is not None else None)
+    if event.is_initial:
+        return BarrierMove(state=replace(opened, held_open_at=Instant(event.at + settings.held_open_after_s)))
+    return BarrierMove(
+        state=replace(opened, is_forced=True),
+        effects=(RaiseAlarm(kind=AlarmKind.DOOR_FORCED_OPEN),),
+        recorded=(BarrierEvent.FORCED_OPEN,),
+    )
+
+
+def _closed(state: BarrierState, settings: LaneSettings) -> BarrierMove:
+    closed = replace(state, is_open=False, is_forced=False, is_held=False, held_open_at=None)
+    effects: list[Effect] = []
+    stays_free = state.is_free or state.is_obstructed or state.is_emergency
+    if state.release_until is not None and state.awaited is None and not stays_free:
+        closed = replace(closed, release_until=None)
+        effects += [SecureBarrier()] if settings.has_barrier else []
+    if state.is_forced:
+        effects.append(ClearAlarm(kind=AlarmKind.DOOR_FORCED_OPEN))
+    if state.is_held:
+        effects.append(ClearAlarm(kind=AlarmKind.DOOR_HELD_OPEN))
+    recorded = (BarrierEvent.CLOSED,) if state.is_forced or state.is_held else ()
+    return BarrierMove(state=closed, effects=tuple(effects), recorded=recorded)
+
+
+def _time_passed(state: BarrierState, at: Instant, settings: LaneSettings) -> BarrierMove:
+    effects: list[Effect] = []
+    recorded: tuple[BarrierEvent, ...] = ()
+    ended: PassageEnd | None = None
+    if state.release_until is not None and at >= state.release_until:
+        if state.is_free or state.is_obstructed:
+            effects += _release(settings.release_time_s, settings)
+            state = replace(state, release_until=Instant(at + settings.release_time_s))
+        else:
+            if state.awaited is not None:
+                is_visible = settings.has_door_contact and state.was_shut
+                ended = PassageEnd.NOT_TAKEN if is_visible else PassageEnd.NOT_OBSERVED
+            effects += [SecureBarrier()] if settings.has_barrier else []
+            if state.is_emergency:
+                effects.append(ClearAlarm(kind=AlarmKind.EMERGENCY_RELEASE))
+            state = replace(state, release_until=None, awaited=None, is_emergency=False)
+    if state.held_open_at is not None and at >= state.held_open_at:
+        state = replace(state, held_open_at=None)
+        if state.is_open and not state.is_free:
+            state = replace(state, is_held=True)
+            effects.append(RaiseAlarm(kind=AlarmKind.DOOR_HELD_OPEN))
+            recorded = (BarrierEvent.HELD_OPEN,)
+    return BarrierMove(state=state, effects=tuple(effects), recorded=recorded, ended=ended)

@@ -1,0 +1,167 @@
+"""The whole lane: visit, barrier and modes as one pure machine. `step` is the only way in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from gate.core.barrier import BarrierMove, BarrierState, barrier_deadline, move_barrier, released
+from gate.core.effects import (
+    AlarmKind,
+    ClearAlarm,
+    Effect,
+    Instruction,
+    PublishState,
+    RaiseAlarm,
+    ReleaseBarrier,
+    ShowInstruction,
+    StoreRecord,
+)
+from gate.core.events import (
+    ClockChanged,
+    ComponentChanged,
+    DirectoryReplaced,
+    Event,
+    ExitRequested,
+    RecordStored,
+    RulesReplaced,
+)
+from gate.core.settings import LaneSettings
+from gate.core.visit import interrupted, move
+from gate.core.visit_states import Idle, Passing, Surroundings, VisitMove, VisitState, visit_deadline
+from gate.core.visit_verdict import passage_ended
+from model.clock import ClockTrust, Instant
+from model.directory import Directory
+from model.identities import VisitId
+from model.records import BarrierEvent, BarrierRecord, ClockRecord, ModeRecord
+from model.rules import RuleSet
+
+# Parts that can be lost; each is named in the state that the centre sees.
+JOURNAL = "journal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """Everything a lane knows. lost: parts that are not available, and why."""
+
+    settings: LaneSettings
+    rules: RuleSet
+    directory: Directory | None
+    clock_trust: ClockTrust
+    visit: VisitState = field(default_factory=Idle)
+    barrier: BarrierState = field(default_factory=BarrierState)
+    lost: Mapping[str, str] = field(default_factory=dict)
+    exit_token: int | None = None  # a request to exit whose record is not on disk yet
+    next_number: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    lane: Lane
+    effects: tuple[Effect, ...]
+
+
+def deadline(lane: Lane) -> Instant | None:
+    """When the lane wants TimePassed at the latest; None while nothing runs."""
+    deadlines = (visit_deadline(lane.visit, lane.settings), barrier_deadline(lane.barrier))
+    return min((instant for instant in deadlines if instant is not None), default=None)
+
+
+def step(lane: Lane, event: Event) -> Step:
+    """Take one event: the barrier first, because the way out waits for nothing; then the visit."""
+    if isinstance(event, (ComponentChanged, ClockChanged, DirectoryReplaced, RulesReplaced)):
+        return _changed(lane, event)
+    if isinstance(event, ExitRequested):
+        return _exit_requested(lane)
+    was_free = lane.barrier.is_free
+    lane, effects = _move_barrier(lane, event)
+    if isinstance(event, RecordStored) and event.token == lane.exit_token:
+        return _exit_granted(lane, event.at, effects)
+    if lane.barrier.is_free:
+        if not was_free:
+            lane, effects = _apply(lane, interrupted(lane.visit, event.at, _around(lane)), effects, event.at)
+        return Step(lane=lane, effects=effects)
+    lane, effects = _apply(lane, move(lane.visit, event, _around(lane)), effects, event.at)
+    return Step(lane=lane, effects=effects)
+
+
+def _around(lane: Lane) -> Surroundings:
+    return Surroundings(
+        settings=lane.settings, rules=lane.rules, directory=lane.directory, next_number=lane.next_number
+    )
+
+
+def _move_barrier(lane: Lane, event: Event) -> tuple[Lane, tuple[Effect, ...]]:
+    moved: BarrierMove = move_barrier(lane.barrier, event, lane.settings)
+    visit_id = lane.visit.record.visit if isinstance(lane.visit, Passing) else None
+    lane = replace(lane, barrier=moved.state)
+    effects = moved.effects
+    for kind in moved.recorded:
+        lane, stored = _store_barrier(lane, kind, visit_id)
+        effects = (*effects, stored)
+    if moved.ended is not None and isinstance(lane.visit, Passing):
+        ended = passage_ended(lane.visit, moved.ended, event.at, _around(lane))
+        lane = replace(lane, visit=ended.state, next_number=ended.next_number)
+        effects = (*effects, *ended.effects)
+    if ClearAlarm(kind=AlarmKind.EMERGENCY_RELEASE) in effects and isinstance(lane.visit, Idle):
+        effects = (*effects, ShowInstruction(instruction=Instruction.WELCOME))
+    return lane, effects
+
+
+def _store_barrier(lane: Lane, kind: BarrierEvent, visit_id: VisitId | None) -> tuple[Lane, StoreRecord]:
+    stored = StoreRecord(token=lane.next_number, record=BarrierRecord(event=kind, visit=visit_id))
+    return replace(lane, next_number=lane.next_number + 1), stored
+
+
+def _apply(lane: Lane, moved: VisitMove, effects: tuple[Effect, ...], at: Instant) -> tuple[Lane, tuple[Effect, ...]]:
+    """Take over a visit's move. A release that it ordered is known to the barrier from now on."""
+    lane = replace(lane, visit=moved.state, next_number=moved.next_number)
+    for effect in moved.effects:
+        if isinstance(effect, ReleaseBarrier):
+            lane = replace(lane, barrier=released(lane.barrier, at, effect.release_time_s, effect.visit))
+    if isinstance(moved.state, Passing) and not lane.settings.has_barrier and lane.barrier.awaited is None:
+        shown_s = lane.settings.result_shown_s
+        lane = replace(lane, barrier=released(lane.barrier, at, shown_s, moved.state.record.visit))
+    return lane, (*effects, *moved.effects)
+
+
+def _exit_requested(lane: Lane) -> Step:
+    if not (lane.settings.rex_is_allowed and lane.settings.has_barrier) or lane.barrier.release_until is not None:
+        return Step(lane=lane, effects=())
+    token = lane.next_number
+    lane, stored = _store_barrier(lane, BarrierEvent.REQUEST_TO_EXIT, None)
+    return Step(lane=replace(lane, exit_token=token), effects=(stored,))
+
+
+def _exit_granted(lane: Lane, at: Instant, effects: tuple[Effect, ...]) -> Step:
+    release_s = lane.settings.release_time_s
+    order = ReleaseBarrier(release_time_s=release_s, visit=None)
+    barrier = released(lane.barrier, at, release_s, lane.barrier.awaited)
+    return Step(lane=replace(lane, barrier=barrier, exit_token=None), effects=(*effects, order))
+
+
+def _changed(lane: Lane, event: ComponentChanged | ClockChanged | DirectoryReplaced | RulesReplaced) -> Step:
+    match event:
+        case DirectoryReplaced():
+            return Step(lane=replace(lane, directory=event.directory), effects=(PublishState(),))
+        case RulesReplaced():
+            return Step(lane=replace(lane, rules=event.rules), effects=(PublishState(),))
+        case ClockChanged():
+            clock = ClockRecord(trust=event.trust, jumped_s=event.jumped_s)
+            stored = StoreRecord(token=lane.next_number, record=clock)
+            lane = replace(lane, clock_trust=event.trust, next_number=lane.next_number + 1)
+            return Step(lane=lane, effects=(stored, PublishState()))
+        case ComponentChanged():
+            return _component_changed(lane, event)
+
+
+def _component_changed(lane: Lane, event: ComponentChanged) -> Step:
+    if event.is_available == (event.component not in lane.lost):
+        return Step(lane=lane, effects=())
+    lost = {name: why for name, why in lane.lost.items() if name != event.component}
+    if not event.is_available:
+        lost[event.component] = event.why
+    record = ModeRecord(component=event.component, is_available=event.is_available, why=event.why)
+    effects: tuple[Effect, ...] = (StoreRecord(token=lane.next_number, record=record), PublishState())
+    if event.component == JOURNAL:
+        alarm: Effect = ClearAlarm(kind=AlarmKind.JOURNAL) if event.is_available else RaiseAlarm(kind=AlarmKind.JOURNAL)
+        effects = (alarm, *effects)
+    return Step(lane=replace(lane, lost=lost, next_number=lane.next_number + 1), effects=effects)

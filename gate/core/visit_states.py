@@ -1,0 +1,118 @@
+"""The states of a visit, what a visit may look at, and the moves between them."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from gate.core.effects import AlarmKind, Effect
+from gate.core.events import CredentialPresented
+from gate.core.settings import LaneSettings
+from model.clock import Instant
+from model.directory import Directory
+from model.identities import VisitId
+from model.records import DecisionRecord, StepDone, VisitStep
+from model.rules import RuleSet
+from model.temperature import TemperatureJudgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idle:
+    """Nobody is being served. is_present: somebody stands there all the same."""
+
+    is_present: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visiting:
+    visit: VisitId
+    began_at: Instant
+    step: VisitStep
+    step_until: Instant
+    is_present: bool
+    absent_since: Instant | None = None
+    code: CredentialPresented | None = None
+    other_codes: int = 0
+    questions_answered: int = 0
+    answered_yes: tuple[str, ...] = ()
+    measuring: int | None = None
+    retest_at: Instant | None = None
+    temperature: TemperatureJudgement | None = None
+    first_temperature: TemperatureJudgement | None = None
+    steps: tuple[StepDone, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    record: DecisionRecord
+    token: int
+    until: Instant
+    is_present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithGuard:
+    record: DecisionRecord
+    until: Instant
+    is_present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passing:
+    """The barrier is free for this person; the barrier's machine says how it ends."""
+
+    record: DecisionRecord
+    is_present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """The answer stands on the screen. alarm: cleared at the end. After a passage the next in the queue is served."""
+
+    until: Instant
+    is_present: bool
+    alarm: AlarmKind | None = None
+    is_after_passage: bool = False
+
+
+VisitState = Idle | Visiting | Recording | WithGuard | Passing | Closing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a visit may look at but not change. next_number: first unused number for visits, tokens and requests."""
+
+    settings: LaneSettings
+    rules: RuleSet
+    directory: Directory | None
+    next_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitMove:
+    """Where an event led to. next_number: as in Surroundings, after this move."""
+
+    state: VisitState
+    effects: tuple[Effect, ...]
+    next_number: int
+
+
+def visit_deadline(state: VisitState, settings: LaneSettings) -> Instant | None:
+    """When this state wants TimePassed at the latest."""
+    match state:
+        case Visiting():
+            deadlines = [state.step_until]
+            if state.retest_at is not None:
+                deadlines.append(state.retest_at)
+            if state.absent_since is not None:
+                deadlines.append(Instant(state.absent_since + settings.walk_away_after_s))
+            return min(deadlines)
+        case Recording() | WithGuard() | Closing():
+            return state.until
+        case Idle() | Passing():
+            return None
+        case _:
+            assert_never(state)
+
+
+def stay(state: VisitState, around: Surroundings, *effects: Effect) -> VisitMove:
+    """No number was used."""
+    return VisitMove(state=state, effects=effects, next_number=around.next_number)
