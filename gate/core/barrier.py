@@ -2,8 +2,8 @@
 
 Rules of this machine:
 - Fire, break-glass and a guard's emergency release free the barrier first and are recorded after; they wait for
-  nothing. By wiring they free it without us; this is the second way, and it is renewed for as long as the cause stands, because
-  the output ends each release by its own maximum on-time.
+  nothing. By wiring they free it without us; this is the second way, and it is renewed for as long as the cause
+  stands, because the output ends each release by its own maximum on-time.
 - A door that opens while nothing released it was forced. At the start of the program an open door is only open.
 - A grant ends as taken when the door opens; as not taken when the release time passes with the door shut; and as not
   observed in a lane that has nothing to see it with.
