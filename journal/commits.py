@@ -1,0 +1,116 @@
+"""Commits in a thread of their own: the caller's loop never waits for a disk."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from journal.envelope import Envelope
+from journal.errors import JournalBusy, JournalError
+from journal.facts import ConsumedCode
+from journal.store import Journal
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING: Final = 1_000
+"""Appends that may wait for the disk; the next one is answered with JournalBusy at once."""
+
+WAL_LIMIT_BYTES: Final = 4 * 1024 * 1024
+MAINTENANCE_INTERVAL_S: Final = 60.0
+
+OnDone = Callable[[Envelope | JournalError], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Append:
+    body: Mapping[str, object]
+    personal: str | None
+    consume: Sequence[ConsumedCode]
+    state: Mapping[str, str]
+    on_done: OnDone
+
+
+class Commits:
+    """The one thread that appends. First in, first out; maintenance runs while nothing waits."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        on_appended: Callable[[], None] = lambda: None,
+        maintenance_interval_s: float = MAINTENANCE_INTERVAL_S,
+    ) -> None:
+        """on_appended: called on the commit thread after each record (the publisher's `wake`)."""
+        self._journal = journal
+        self._on_appended = on_appended
+        self._interval_s = maintenance_interval_s
+        self._waiting: queue.Queue[_Append | None] = queue.Queue(MAX_WAITING)
+        self._thread = threading.Thread(target=self._run, name="journal-commits", daemon=True)
+        self._maintained_at = time.monotonic()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, *, join_within_s: float = 10.0) -> None:
+        """Commit what waits, then end the thread. The journal stays open."""
+        self._waiting.put(None)
+        self._thread.join(join_within_s)
+
+    def submit(
+        self,
+        body: Mapping[str, object],
+        personal: str | None,
+        consume: Sequence[ConsumedCode],
+        on_done: OnDone,
+        state: Mapping[str, str] | None = None,
+    ) -> None:
+        """Order one append; never blocks, from any thread.
+
+        on_done runs on the commit thread with the record (it is on the disk) or with the error (nothing was written);
+        with JournalBusy it runs here and now, because MAX_WAITING appends wait already.
+        """
+        append = _Append(body=body, personal=personal, consume=consume, state=state or {}, on_done=on_done)
+        try:
+            self._waiting.put_nowait(append)
+        except queue.Full:
+            on_done(JournalBusy(f"{MAX_WAITING} records wait for the disk: check the card"))
+
+    def _run(self) -> None:
+        while True:
+            try:
+                append = self._waiting.get(timeout=self._interval_s)
+            except queue.Empty:
+                self._maintain_if_due()
+                continue
+            if append is None:
+                return
+            self._commit(append)
+            if self._waiting.empty() or self._journal.wal_bytes() > 4 * WAL_LIMIT_BYTES:
+                self._maintain_if_due()
+
+    def _commit(self, append: _Append) -> None:
+        outcome: Envelope | JournalError
+        try:
+            outcome = self._journal.append(append.body, append.personal, append.consume, append.state)
+        except JournalError as error:
+            outcome = error
+        try:
+            append.on_done(outcome)
+            if isinstance(outcome, Envelope):
+                self._on_appended()
+        except Exception:  # the thread that owns the disk survives any caller
+            log.exception("journal_callback_failed")
+
+    def _maintain_if_due(self) -> None:
+        is_due = time.monotonic() - self._maintained_at >= self._interval_s
+        if not is_due and self._journal.wal_bytes() <= WAL_LIMIT_BYTES:
+            return
+        self._maintained_at = time.monotonic()
+        try:
+            self._journal.maintain()
+        except JournalError as error:
+            log.warning("journal_maintenance_failed why=%s", error)

@@ -1,0 +1,401 @@
+"""The journal: one file, one writer, every record on the disk before anything moves.
+
+Rules. An append is one transaction with synchronous=FULL on a write-ahead log that is never checkpointed by it: exactly
+one fsync. `maintain` checkpoints, trims, saves the cursors, and its own commit pays for the new log's header.
+A record that the centre has not acknowledged is never deleted. One process at a time holds a journal (lock beside it).
+"""
+
+import fcntl
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, Self, TextIO
+
+from journal.body import KIND_GAP, build_body, canonical_json, wall_of
+from journal.envelope import SALT_BYTES, ZERO_HASH, Envelope, seal
+from journal.errors import AlreadyConsumed, JournalBusy, JournalDamaged, JournalError, RecordInvalid
+from journal.facts import AckOutcome, ConsumedCode, EpochState, Head, Room
+from journal.salvage import SalvageReport, finish_interrupted, salvage
+from journal.schema import (
+    COLUMNS,
+    PAGE_BYTES,
+    SEQ_BITS,
+    add_epoch,
+    connect_reader,
+    connect_writer,
+    from_row,
+    new_epoch,
+    record_id,
+    sorted_errors,
+    to_row,
+)
+from model.clock import Timestamp
+from model.identities import DeviceId, Epoch, PassId, Seq
+
+DEFAULT_MAX_BYTES: Final = 2 * 1024**3
+MAX_CONSUMED: Final = 10_000
+"""Consumed codes kept: counted, not timed, so that a clock that jumps cannot forget one. Hours at the busiest gate."""
+
+MAX_READ: Final = 1_000
+_TAIL_CHECKED: Final = 200  # rows whose chain is checked at every start; the whole chain: journal.verify
+
+
+class Journal:
+    """A device's journal. Appends belong to one thread at a time; reads and `is_consumed` to any."""
+
+    def __init__(self, path: Path, device: DeviceId, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        """Use `Journal.open`. Raises JournalDamaged, JournalUnavailable or JournalBusy."""
+        self.path = path
+        self.device = device
+        self.salvaged: SalvageReport | None = None
+        self._max_bytes = max_bytes
+        self._lock = threading.RLock()  # the writer
+        self._read_lock = threading.Lock()
+        self._head = Head(epoch=Epoch(""), seq=Seq(0), hash=ZERO_HASH)
+        self._lock_file = _lock_beside(path)
+        try:
+            self._writer = connect_writer(path, max_bytes=max_bytes)
+            self._reader = connect_reader(path)
+            self._load()
+            self.maintain()  # the first commit of a new log costs two fsyncs: pay it before anybody waits
+        except BaseException:
+            self._lock_file.close()
+            raise
+
+    @classmethod
+    def open(cls, path: Path, device: DeviceId, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
+        """Open or make a journal. A damaged file is put aside and its sound records are carried over (`salvaged`).
+
+        Raises JournalBusy when another process holds it, JournalUnavailable or JournalFull when the disk does not work.
+        """
+        finish_interrupted(path)
+        try:
+            return cls(path, device, max_bytes=max_bytes)
+        except JournalDamaged:
+            with _lock_beside(path):
+                report = salvage(path, device)
+        journal = cls(path, device, max_bytes=max_bytes)
+        journal.salvaged = report
+        return journal
+
+    def close(self) -> None:
+        """Save the cursors, checkpoint and let go of the file."""
+        with self._lock, self._read_lock:
+            try:
+                with sorted_errors(self.path):
+                    self._save_cursors()
+            finally:
+                self._reader.close()
+                self._writer.close()
+                self._lock_file.close()
+
+    def append(
+        self,
+        body: Mapping[str, object],
+        personal: str | None = None,
+        consume: Sequence[ConsumedCode] = (),
+        state: Mapping[str, str] | None = None,
+    ) -> Envelope:
+        """Write one record, what it consumes and the state that changes with it; on the disk when this returns.
+
+        body: from `build_body`. Raises AlreadyConsumed, JournalFull, JournalUnavailable, JournalDamaged or
+        RecordInvalid, and then nothing was written.
+        """
+        text = canonical_json(body)
+        with self._lock:
+            salt = secrets.token_hex(SALT_BYTES) if personal is not None else None
+            envelope = seal(
+                device=self.device,
+                epoch=self._head.epoch,
+                seq=Seq(self._head.seq + 1),
+                prev=self._head.hash,
+                body=text,
+                salt=salt,
+                personal=personal,
+            )
+            for code in consume:
+                if self.is_consumed(code.pass_id, code.step):
+                    raise AlreadyConsumed(code.pass_id, code.step)
+            self._write(envelope, int(wall_of(body).timestamp()), consume, state or {})
+            self._head = Head(epoch=envelope.epoch, seq=envelope.seq, hash=envelope.hash)
+            self._consumed |= {_code_key(code.pass_id, code.step): None for code in consume}
+            return envelope
+
+    def is_consumed(self, pass_id: PassId, step: int) -> bool:
+        """Whether this holder's code was used, here or (as far as was heard) at another gate. Never reads the disk."""
+        return _code_key(pass_id, step) in self._consumed
+
+    def note_used(self, code: ConsumedCode) -> None:
+        """Remember a code that another gate consumed; saved with the next maintenance."""
+        with self._lock:
+            key = _code_key(code.pass_id, code.step)
+            if key not in self._consumed:
+                self._consumed[key] = None
+                self._unsaved_codes.append(key)
+                del self._unsaved_codes[:-MAX_CONSUMED]
+
+    def head(self) -> Head:
+        """End of the current epoch."""
+        return self._head
+
+    def epochs(self) -> tuple[EpochState, ...]:
+        """All epochs of the file in their order; the last is current."""
+        with self._read_lock, sorted_errors(self.path):
+            return tuple(self._epoch_state(number, epoch) for epoch, number in self._numbers.items())
+
+    def read(self, from_seq: int, limit: int, epoch: Epoch | None = None) -> list[Envelope]:
+        """Read up to `limit` (at most MAX_READ) records from from_seq on, of the current epoch unless one is named."""
+        epoch = epoch if epoch is not None else self._head.epoch
+        number = self._numbers[epoch]
+        with self._read_lock, sorted_errors(self.path):
+            rows = self._reader.execute(
+                f"SELECT {COLUMNS} FROM records WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+                (record_id(number, max(from_seq, 1)), record_id(number, (1 << SEQ_BITS) - 1), min(limit, MAX_READ)),
+            ).fetchall()
+        return [from_row(row, self.device, epoch) for row in rows]
+
+    def acked_seq(self, epoch: Epoch | None = None) -> Seq:
+        """Highest seq that the centre has stored without a gap, as last heard."""
+        return Seq(self._acked[epoch if epoch is not None else self._head.epoch])
+
+    def backlog(self) -> int:
+        """Records of all epochs that the centre has not acknowledged."""
+        return sum(state.head_seq - state.acked_seq for state in self.epochs())
+
+    def acknowledge(self, epoch: Epoch, seq: int, hash_at_seq: str | None = None) -> AckOutcome:
+        """Take the centre's mark for an epoch. Kept in memory, saved by `maintain`: the retained mark brings it back.
+
+        hash_at_seq: the centre's hash of that record, compared with ours while we have it.
+        """
+        if epoch not in self._numbers:
+            return AckOutcome.UNKNOWN_EPOCH
+        if seq > self._head_seq(epoch):
+            return AckOutcome.AHEAD
+        if seq > 0 and hash_at_seq is not None:
+            ours = self.read(seq, 1, epoch)
+            if ours and ours[0].seq == seq and ours[0].hash != hash_at_seq:
+                return AckOutcome.CONFLICT
+        with self._lock:
+            before = self._acked[epoch]
+            self._acked[epoch] = Seq(seq)
+            if seq == before:
+                return AckOutcome.UNCHANGED
+            self._cursors_changed = True
+            return AckOutcome.ADVANCED if seq > before else AckOutcome.STEPPED_BACK
+
+    def range_gone(self, epoch: Epoch, from_seq: int, to_seq: int, why: str, at: Timestamp) -> Envelope:
+        """Journal that records from_seq..to_seq of an epoch are gone for good; the same gap is journalled once.
+
+        Its arrival at the centre advances the centre's mark past to_seq.
+        """
+        with self._lock:
+            key = f"gap/{epoch}/{from_seq}/{to_seq}"
+            where = self.get_state(key)
+            if where is not None:
+                known_epoch, known_seq = where.split("/")
+                known = self.read(int(known_seq), 1, Epoch(known_epoch))
+                if known and known[0].seq == int(known_seq):
+                    return known[0]
+            head = self._head
+            fields = {"epoch": epoch, "from": from_seq, "to": to_seq, "why": why}
+            return self.append(build_body(KIND_GAP, at, fields), state={key: f"{head.epoch}/{head.seq + 1}"})
+
+    def begin_epoch(self) -> Epoch:
+        """Close the current epoch and begin a new one; its records follow under the new epoch from seq 1."""
+        with self._lock, sorted_errors(self.path):
+            epoch = new_epoch()
+            number = max(self._numbers.values(), default=0) + 1
+            self._writer.execute("BEGIN IMMEDIATE")
+            add_epoch(self._writer, number, epoch, 0)
+            self._writer.execute("COMMIT")
+            self._numbers[epoch] = number
+            self._acked[epoch] = Seq(0)
+            self._head = Head(epoch=epoch, seq=Seq(0), hash=ZERO_HASH)
+            return epoch
+
+    def get_state(self, key: str) -> str | None:
+        """A value that was saved with an append."""
+        with self._read_lock, sorted_errors(self.path):
+            row = self._reader.execute("SELECT value FROM state WHERE key=?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def room(self) -> Room:
+        """How full the journal is, its disk included."""
+        with self._read_lock, sorted_errors(self.path):
+            pages = self._reader.execute("PRAGMA page_count").fetchone()[0]
+            free_pages = self._reader.execute("PRAGMA freelist_count").fetchone()[0]
+            disk = os.statvfs(self.path.parent)
+        used = (pages - free_pages) * PAGE_BYTES
+        disk_free = disk.f_bavail * disk.f_frsize
+        limit = min(self._max_bytes, used + disk_free)
+        return Room(
+            used_bytes=used, max_bytes=self._max_bytes, disk_free_bytes=disk_free, used_fraction=used / max(limit, 1)
+        )
+
+    def trim(self, before: datetime) -> int:
+        """Delete acknowledged records older than `before`, oldest first; each epoch's head stays. Returns the count."""
+        with self._lock, sorted_errors(self.path):
+            return sum(self._trim_epoch(epoch, int(before.timestamp())) for epoch in tuple(self._numbers))
+
+    def purge_personal(self, epoch: Epoch, up_to_seq: int) -> int:
+        """Delete personal parts and salts up to a seq, overwriting them; the chain stays whole. Returns the count."""
+        with self._lock, self._read_lock, sorted_errors(self.path):
+            number = self._numbers[epoch]
+            purged = self._writer.execute(
+                "UPDATE records SET personal=NULL, salt=NULL WHERE id BETWEEN ? AND ? AND personal IS NOT NULL",
+                (record_id(number, 1), record_id(number, up_to_seq)),
+            ).rowcount
+            self._checkpoint("TRUNCATE")  # the log still held the old pages
+            return purged
+
+    def wal_bytes(self) -> int:
+        """Size of the write-ahead log."""
+        try:
+            return Path(f"{self.path}-wal").stat().st_size
+        except OSError:
+            return 0
+
+    def maintain(self) -> None:
+        """Checkpoint, save cursors, forget old codes; this last commit pays for the new log's header.
+
+        Runs while no append is due: an append meanwhile waits for it. Raises JournalError.
+        """
+        with self._lock, sorted_errors(self.path):
+            self._checkpoint("PASSIVE")
+            self._save_cursors()
+
+    # below: under the writer's lock
+
+    def _write(
+        self, envelope: Envelope, wall_s: int, consume: Sequence[ConsumedCode], state: Mapping[str, str]
+    ) -> None:
+        writer = self._writer
+        try:
+            with sorted_errors(self.path):
+                writer.execute("BEGIN IMMEDIATE")
+                number = self._numbers[envelope.epoch]
+                writer.execute("INSERT INTO records VALUES(?,?,?,?,?,?,?,?)", to_row(envelope, number, wall_s))
+                for code in consume:
+                    self._insert_consumed(code)
+                writer.executemany("INSERT OR REPLACE INTO state VALUES(?,?)", state.items())
+                writer.execute("COMMIT")
+        except JournalError:
+            if writer.in_transaction:
+                with sorted_errors(self.path):
+                    writer.execute("ROLLBACK")
+            raise
+
+    def _insert_consumed(self, code: ConsumedCode) -> None:
+        try:
+            self._writer.execute("INSERT INTO consumed(code) VALUES(?)", (_code_key(code.pass_id, code.step),))
+        except sqlite3.IntegrityError as error:
+            raise AlreadyConsumed(code.pass_id, code.step) from error
+
+    def _checkpoint(self, mode: str) -> None:
+        self._writer.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+
+    def _save_cursors(self) -> None:
+        writer = self._writer
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            rows = [(seq, self._numbers[epoch]) for epoch, seq in self._acked.items()]
+            writer.executemany("UPDATE epochs SET acked_seq=? WHERE number=?", rows)
+            writer.executemany(
+                "INSERT OR IGNORE INTO consumed(code) VALUES(?)", [(key,) for key in self._unsaved_codes]
+            )
+            writer.execute("DELETE FROM consumed WHERE id <= (SELECT MAX(id) FROM consumed) - ?", (MAX_CONSUMED,))
+            # The page changes even when nothing else did, so that the commit writes the new log's header.
+            writer.execute("INSERT OR REPLACE INTO meta VALUES('maintained', ?)", (secrets.token_hex(4),))
+            writer.execute("COMMIT")
+        except sqlite3.Error:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
+            raise
+        self._unsaved_codes.clear()
+        self._cursors_changed = False
+        for key in list(self._consumed)[:-MAX_CONSUMED]:
+            del self._consumed[key]
+
+    def _trim_epoch(self, epoch: Epoch, before_s: int) -> int:
+        number = self._numbers[epoch]
+        low, high = record_id(number, 1), record_id(number, (1 << SEQ_BITS) - 1)
+        bounds = (low, high)
+        young = self._writer.execute(
+            "SELECT MIN(id) FROM records WHERE id BETWEEN ? AND ? AND wall_s >= ?", (*bounds, before_s)
+        ).fetchone()[0]
+        last = self._writer.execute("SELECT MAX(id) FROM records WHERE id BETWEEN ? AND ?", bounds).fetchone()[0]
+        if last is None:
+            return 0
+        up_to = min(last - 1, record_id(number, self._acked[epoch]), young - 1 if young is not None else last)
+        return self._writer.execute("DELETE FROM records WHERE id BETWEEN ? AND ?", (low, up_to)).rowcount
+
+    def _load(self) -> None:
+        with sorted_errors(self.path):
+            owner = self._writer.execute("SELECT value FROM meta WHERE key='device'").fetchone()
+            if owner is None:
+                self._writer.execute("INSERT INTO meta VALUES('device', ?)", (self.device,))
+            elif owner[0] != self.device:
+                raise RecordInvalid(f"{self.path} belongs to {owner[0]}, not to {self.device}: name the right file")
+            epochs = self._writer.execute("SELECT epoch, number, acked_seq FROM epochs ORDER BY number").fetchall()
+            self._numbers: dict[Epoch, int] = {Epoch(row[0]): row[1] for row in epochs}
+            self._acked: dict[Epoch, Seq] = {Epoch(row[0]): Seq(row[2]) for row in epochs}
+            codes = self._writer.execute("SELECT code FROM consumed ORDER BY id").fetchall()
+            self._consumed: dict[bytes, None] = dict.fromkeys(row[0] for row in codes)
+            self._unsaved_codes: list[bytes] = []
+            self._cursors_changed = False
+        if not self._numbers:
+            self.begin_epoch()
+            return
+        self._load_head(next(reversed(self._numbers)))
+
+    def _load_head(self, epoch: Epoch) -> None:
+        self._head = Head(epoch=epoch, seq=Seq(0), hash=ZERO_HASH)
+        tail = self.read(max(self._head_seq(epoch) - _TAIL_CHECKED, 1), _TAIL_CHECKED + 1)
+        for envelope, follower in pairwise(tail):
+            if follower.prev != envelope.hash or follower.seq != envelope.seq + 1:
+                raise JournalDamaged(f"{self.path}: the chain breaks at seq {follower.seq}: open it again to salvage")
+        if tail:
+            if not all(envelope.is_whole for envelope in tail):
+                raise JournalDamaged(f"{self.path}: a record near the end was altered: open it again to salvage")
+            self._head = Head(epoch=epoch, seq=tail[-1].seq, hash=tail[-1].hash)
+
+    def _head_seq(self, epoch: Epoch) -> Seq:
+        if epoch == self._head.epoch and self._head.seq:
+            return self._head.seq
+        with self._read_lock, sorted_errors(self.path):
+            return self._epoch_state(self._numbers[epoch], epoch).head_seq
+
+    def _epoch_state(self, number: int, epoch: Epoch) -> EpochState:
+        first, last = self._reader.execute(
+            "SELECT MIN(id), MAX(id) FROM records WHERE id BETWEEN ? AND ?",
+            (record_id(number, 1), record_id(number, (1 << SEQ_BITS) - 1)),
+        ).fetchone()
+        mask = (1 << SEQ_BITS) - 1
+        head_seq = 0 if last is None else last & mask
+        return EpochState(
+            epoch=epoch,
+            first_seq=Seq(head_seq + 1 if first is None else first & mask),
+            head_seq=Seq(head_seq),
+            acked_seq=self._acked[epoch],
+            is_current=epoch == self._head.epoch,
+        )
+
+
+def _lock_beside(path: Path) -> TextIO:
+    with sorted_errors(path):
+        lock_file = Path(f"{path}.lock").open("w")  # noqa: SIM115 held as long as the journal
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock_file.close()
+        raise JournalBusy(f"{path} is held by another process: stop it first") from error
+    return lock_file
+
+
+def _code_key(pass_id: str, step: int) -> bytes:
+    return bytes.fromhex(pass_id) + step.to_bytes(8, "big", signed=True)
