@@ -22,7 +22,7 @@ VISITOR_PASS_LIMIT = timedelta(hours=24)
 """Longest pass that a visitor key may sign: it lies on the online centre, so a theft must not be worth much."""
 PUBLIC_KEY_LENGTH = 32
 
-_KEY_LIST = 1
+_KEY_LIST = 1  # see passes.documents.DocumentKind
 _SECOND_LIMIT = 2**32 - 1
 _VERSION_LIMIT = 2**32 - 1
 _LOADED_KEYS = 128
