@@ -214,8 +214,8 @@ class _OpenSensor:
 
 
 def _fault_of(error: OSError | WordInvalid) -> SensorFault:
-    # Adapters put it differently: no acknowledge (121 on a Pi, 6 elsewhere), bus (5), device gone (19), timed out (110);
-    # bad PEC is 74. Whatever else one says, the sensor can't be heard: a thermometer never takes the gate down.
+    # Adapters put it differently: no acknowledge (121 on a Pi, 6 elsewhere), bus (5), device gone (19), timed out
+    # (110); bad PEC is 74. Whatever else one says, the sensor can't be heard: a thermometer never takes the gate down.
     if isinstance(error, WordInvalid):
         return error.why
     return SensorFault.CORRUPT if error.errno == errno.EBADMSG else SensorFault.ABSENT

@@ -44,8 +44,8 @@ class TwinState:
 class Mlx90614Twin:
     """Device side of one bus with one MLX90614. Safe for several threads.
 
-    supply_v: what the 3 V version sees; the twin leans on it by 0.6 °C/V as the sensor does. writes: what somebody wrote,
-    in order: (command, payload with PEC). reads: the last reads as (monotonic seconds, command).
+    supply_v: what the 3 V version sees; the twin leans on it by 0.6 °C/V as the sensor does. writes: what somebody
+    wrote, in order: (command, payload with PEC). reads: the last reads as (monotonic seconds, command).
     """
 
     def __init__(
