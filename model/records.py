@@ -3,7 +3,6 @@
 The format is final: kinds and field names are never renamed, new fields are added. `fields_of` gives plain JSON types.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -276,10 +275,3 @@ def _steps(steps: tuple[StepDone, ...]) -> list[JsonValue]:
 
 def _utc(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
-
-
-def body_of(record: Record, at: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """The whole body: version, kind, the moment as the journal states it, and the record's fields."""
-    kind, fields = fields_of(record)
-    body: dict[str, JsonValue] = {"v": 1, "kind": kind, "at": dict(at)}
-    return body | fields

@@ -1,0 +1,132 @@
+"""Records on their way to the disk: the core's orders in, answers back, and what could not be written kept in order."""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from gate.core.effects import StoreRecord
+from gate.core.events import ComponentChanged, Event, RecordRefused, RecordStored
+from gate.core.lane import JOURNAL
+from gate.shell.wall_clock import WallClock
+from journal.body import build_body
+from journal.commits import Commits
+from journal.envelope import Envelope
+from journal.errors import AlreadyConsumed, JournalError, RecordInvalid
+from model.clock import Instant
+from model.records import ConsumedCode, DecisionRecord, consumed_by, fields_of
+
+log = logging.getLogger(__name__)
+
+MAX_UNWRITTEN: Final = 1_000
+"""Events kept in memory while the journal does not take them. Beyond it the newest is refused and counted."""
+SLOW_COMMIT_S: Final = 5.0
+PROBE_INTERVAL_S: Final = 10.0
+LAST_GOOD_TIME: Final = "last_good_time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unwritten:
+    token: int
+    body: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The commit thread's answer on its way through the inbox."""
+
+    token: int
+    outcome: Envelope | JournalError
+    kept: _Unwritten | None
+
+
+class RecordWriter:
+    """Hands records to the commit thread. Its methods belong to the inbox's thread; answers enter through `post`."""
+
+    def __init__(self, *, commits: Commits, clock: WallClock, post: Callable[[Event | Answered], None]) -> None:
+        """post: enters an event into the inbox from any thread."""
+        self._commits = commits
+        self._clock = clock
+        self._post = post
+        self._waiting: dict[int, Instant] = {}
+        self._unwritten: deque[_Unwritten] = deque()
+        self._is_lost = False
+        self._probed_at = Instant(0.0)
+        self.dropped = 0
+
+    def store(self, order: StoreRecord) -> None:
+        """Order one commit; never blocks. The body states the moment at which the core decided."""
+        at = self._clock.timestamp()
+        kind, fields = fields_of(order.record)
+        body = build_body(kind, at, fields)
+        used = consumed_by(order.record)
+        consume = (used,) if used is not None else ()
+        if self._unwritten and not isinstance(order.record, DecisionRecord):
+            self._keep(_Unwritten(token=order.token, body=body))  # behind those that came first
+            return
+        # A decision that is not on disk in time decides nothing, so it is not written later: the guard has taken over.
+        kept = None if isinstance(order.record, DecisionRecord) else _Unwritten(token=order.token, body=body)
+        self._submit(order.token, body, consume, kept)
+
+    def look(self, now: Instant) -> None:
+        """Called about once a second: a commit that hangs is a lost journal; a lost journal is tried again."""
+        oldest = min(self._waiting.values(), default=None)
+        if oldest is not None and now - oldest > SLOW_COMMIT_S:
+            self._lost("slow")
+        if self._is_lost and not self._waiting and now - self._probed_at >= PROBE_INTERVAL_S:
+            self._probed_at = now
+            if self._unwritten:
+                first = self._unwritten.popleft()
+                self._submit(first.token, first.body, (), first)
+            else:
+                fields = {"component": JOURNAL, "available": False, "why": "unavailable"}
+                self._submit(0, build_body("mode", self._clock.timestamp(), fields), (), None)
+
+    def answered(self, answer: Answered) -> None:
+        """The commit thread's answer, on the inbox's thread."""
+        token, outcome, kept = answer.token, answer.outcome, answer.kept
+        self._waiting.pop(token, None)
+        at = self._clock.instant()
+        if isinstance(outcome, Envelope):
+            if token:
+                self._post(RecordStored(at=at, token=token))
+            if self._is_lost:
+                self._is_lost = False
+                self._post(ComponentChanged(at=at, component=JOURNAL, is_available=True))
+            if self._unwritten:
+                following = self._unwritten.popleft()
+                self._submit(following.token, following.body, (), following)
+            return
+        if kept is not None and not isinstance(outcome, RecordInvalid):
+            self._unwritten.appendleft(kept)
+        if token:
+            was_used = isinstance(outcome, AlreadyConsumed)
+            self._post(RecordRefused(at=at, token=token, code_was_used=was_used))
+            if was_used:
+                return
+        self._lost(type(outcome).__name__)
+
+    def _submit(
+        self, token: int, body: dict[str, object], consume: tuple[ConsumedCode, ...], kept: _Unwritten | None
+    ) -> None:
+        self._waiting[token] = self._clock.instant()
+        state = {LAST_GOOD_TIME: self._clock.now().isoformat()} if self._clock.trust.is_trusted else None
+
+        def on_done(outcome: Envelope | JournalError) -> None:
+            self._post(Answered(token=token, outcome=outcome, kept=kept))
+
+        self._commits.submit(body, None, consume, on_done, state)
+
+    def _keep(self, unwritten: _Unwritten) -> None:
+        if len(self._unwritten) >= MAX_UNWRITTEN:
+            self.dropped += 1
+            log.error("record_dropped dropped=%d", self.dropped)
+            return
+        self._unwritten.append(unwritten)
+
+    def _lost(self, why: str) -> None:
+        if not self._is_lost:
+            self._is_lost = True
+            self._probed_at = self._clock.instant()
+            self._post(ComponentChanged(at=self._clock.instant(), component=JOURNAL, is_available=False, why=why))

@@ -1,0 +1,322 @@
+"""The terminal: one bounded inbox, one consumer. Readings become events, the core decides, effects are carried out.
+
+Order of work for a grant: code read -> checked -> core -> record on disk (commit thread) -> core -> relay. The inbox
+never waits for a disk, a bus or a device; everything that could is a thread of its own and answers through the inbox.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol, assert_never
+
+from drivers.ports import (
+    AlarmOutput,
+    BarrierOutput,
+    BurstDone,
+    CodeScanned,
+    ComponentHealth,
+    ContactChanged,
+    ContactRole,
+    Device,
+    Reading,
+    Signal,
+    Thermometer,
+)
+from gate.core import effects as out
+from gate.core import events as ev
+from gate.core.lane import Lane, deadline, step
+from gate.screens import ScreenMessage
+from gate.shell.codes import CodeReader
+from gate.shell.records import Answered, RecordWriter
+from gate.shell.wall_clock import WallClock
+from journal.commits import Commits
+from journal.store import Journal
+from model.directory import Directory
+from model.records import ConsumedCode
+from model.temperature import SensorFault, ThermometerUnavailable
+
+log = logging.getLogger(__name__)
+
+MAX_INBOX: Final = 1_000
+"""Items waiting for the core. Beyond it codes are dropped and counted; contacts and answers are always taken."""
+LOOK_INTERVAL_S: Final = 1.0
+
+_SIGNALS: Final = {
+    out.Instruction.GO: Signal.GRANTED,
+    out.Instruction.REFUSED: Signal.REFUSED,
+    out.Instruction.TOO_SLOW: Signal.REFUSED,
+    out.Instruction.GUARD_COMES: Signal.GUARD,
+    out.Instruction.WAY_OUT_IS_FREE: Signal.GRANTED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedElsewhere:
+    """Another gate of the compound consumed a holder's code."""
+
+    code: ConsumedCode
+
+
+InboxItem = Reading | ev.Event | Answered | UsedElsewhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Devices:
+    """What is mounted at this lane. others: scanners and contacts, which only emit."""
+
+    thermometer: Thermometer | None = None
+    barrier: BarrierOutput | None = None
+    alarm: AlarmOutput | None = None
+    others: Sequence[Device] = field(default_factory=tuple)
+
+    def all(self) -> list[Device]:
+        """Outputs first: their safe state is claimed before anything can order them."""
+        named = (self.barrier, self.alarm, self.thermometer)
+        return [device for device in named if device is not None] + list(self.others)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneReport:
+    """What the centre should know about the lane now. standing: alarms that are raised."""
+
+    lane: Lane
+    standing: frozenset[out.AlarmKind]
+
+
+class Bus(Protocol):
+    """The way to the centre; never blocks, and works without a link."""
+
+    def report(self, report: LaneReport) -> None: ...
+
+    def tell_used(self, pass_id: str, step: int) -> None: ...
+
+
+class Terminal:
+    """Runs one lane until `stop`. Built by the composition root, which hands in everything that touches the world."""
+
+    def __init__(
+        self,
+        *,
+        lane: Lane,
+        clock: WallClock,
+        reader: CodeReader,
+        journal: Journal,
+        commits: Commits,
+        devices: Devices,
+        bus: Bus | None,
+        on_screen: Callable[[ScreenMessage], None] = lambda message: None,
+    ) -> None:
+        self.lane = lane
+        self.dropped_codes = 0
+        self._clock = clock
+        self._reader = reader
+        self._journal = journal
+        self._writer = RecordWriter(commits=commits, clock=clock, post=self.post)
+        self._devices = devices
+        self._bus = bus
+        self._on_screen = on_screen
+        self._standing: set[out.AlarmKind] = set()
+        self._inbox: asyncio.Queue[InboxItem] = asyncio.Queue()
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = asyncio.Event()
+
+    async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Start the devices and serve until `stop`. Outputs are in their safe state when this returns."""
+        self._loop = asyncio.get_running_loop()
+        started: list[Device] = []
+        try:
+            for device in self._devices.all():
+                device.start(self.post)
+                started.append(device)
+            async with asyncio.TaskGroup() as tasks:
+                consumer = tasks.create_task(self._consume(), name="inbox")
+                looker = tasks.create_task(self._look(), name="clock-and-journal")
+                on_ready()
+                await self._stopping.wait()
+                consumer.cancel()
+                looker.cancel()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._loop = None
+            for device in reversed(started):
+                device.stop()
+
+    def stop(self) -> None:
+        """End `run`; from the loop's thread."""
+        self._stopping.set()
+
+    def post(self, item: InboxItem) -> None:
+        """Enter the inbox, from any thread. After the end it does nothing: there is no lane any more."""
+        loop = self._loop
+        if loop is None:
+            return
+        try:
+            loop.call_soon_threadsafe(self._offer, item)
+        except RuntimeError:
+            log.debug("posted_after_the_end")
+
+    def _offer(self, item: InboxItem) -> None:
+        if isinstance(item, CodeScanned) and self._inbox.qsize() >= MAX_INBOX:
+            self.dropped_codes += 1
+            return
+        self._inbox.put_nowait(item)
+
+    async def _consume(self) -> None:
+        while True:
+            self._take(await self._inbox.get())
+
+    async def _look(self) -> None:
+        while True:
+            news = self._clock.look()
+            now = self._clock.instant()
+            if news is not None:
+                self._advance(ev.ClockChanged(at=now, trust=news.trust, jumped_s=news.jumped_s))
+            self._writer.look(now)
+            await asyncio.sleep(LOOK_INTERVAL_S)
+
+    def _take(self, item: InboxItem) -> None:
+        match item:
+            case Answered():
+                self._writer.answered(item)
+            case UsedElsewhere():
+                self._journal.note_used(item.code)
+            case CodeScanned():
+                self._advance(self._reader.read(item))
+            case BurstDone():
+                self._advance(ev.TemperatureMeasured(at=item.at, request=item.request, reading=item.reading))
+            case ComponentHealth():
+                self._advance(
+                    ev.ComponentChanged(
+                        at=item.at, component=item.component.value, is_available=item.is_available, why=item.why
+                    )
+                )
+            case ContactChanged():
+                event = _contact_event(item)
+                if event is not None:
+                    self._advance(event)
+            case ev.DirectoryReplaced():
+                self._reader.directory = item.directory
+                self._note_directory(item.directory)
+                self._advance(item)
+            case _:
+                self._advance(item)
+
+    def _note_directory(self, directory: Directory) -> None:
+        self._clock.note_good_time(directory.issued_at)
+
+    def _advance(self, event: ev.Event) -> None:
+        moved = step(self.lane, event)
+        self.lane = moved.lane
+        for effect in moved.effects:
+            self._carry_out(effect)
+        self._set_timer()
+
+    def _carry_out(self, effect: out.Effect) -> None:
+        match effect:
+            case out.ReleaseBarrier():
+                if self._devices.barrier is not None:
+                    self._devices.barrier.release(effect.release_time_s)
+            case out.SecureBarrier():
+                if self._devices.barrier is not None:
+                    self._devices.barrier.secure()
+            case out.StoreRecord():
+                self._writer.store(effect)
+            case out.ShowInstruction():
+                self._show(effect)
+            case out.StartMeasurement():
+                self._measure(effect.request)
+            case out.RaiseAlarm():
+                self._standing.add(effect.kind)
+                self._signal(Signal.ALARM)
+                self._report()
+            case out.ClearAlarm():
+                if effect.kind in self._standing:
+                    self._standing.discard(effect.kind)
+                    self._signal(Signal.ALARM if self._standing else Signal.OFF)
+                    self._report()
+            case out.CallGuard():
+                log.info("guard_called reason=%s", effect.reason.value)
+            case out.PublishUsed():
+                if self._bus is not None:
+                    self._bus.tell_used(effect.pass_id, effect.step)
+            case out.PublishState():
+                self._report()
+            case _:
+                assert_never(effect)
+
+    def _show(self, effect: out.ShowInstruction) -> None:
+        self._on_screen(
+            ScreenMessage(
+                instruction=effect.instruction.value,
+                reason=effect.reason.value if effect.reason is not None else None,
+                question=effect.question,
+            )
+        )
+        signal = _SIGNALS.get(effect.instruction)
+        if signal is not None:
+            self._signal(signal)
+        elif effect.instruction is out.Instruction.WELCOME:
+            self._signal(Signal.ALARM if self._standing else Signal.OFF)
+
+    def _measure(self, request: int) -> None:
+        if self._devices.thermometer is not None:
+            self._devices.thermometer.measure(request)
+            return
+        now = self._clock.instant()
+        absent = ThermometerUnavailable(since=now, why=SensorFault.ABSENT)
+        self.post(BurstDone(at=now, request=request, reading=absent))
+
+    def _signal(self, signal: Signal) -> None:
+        if self._devices.alarm is not None:
+            self._devices.alarm.signal(signal)
+
+    def _report(self) -> None:
+        if self._bus is not None:
+            self._bus.report(LaneReport(lane=self.lane, standing=frozenset(self._standing)))
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        until = deadline(self.lane)
+        if until is None or self._loop is None:
+            return
+        delay_s = max(0.0, until - self._clock.instant())
+        self._timer = self._loop.call_later(delay_s, self._time_passed)
+
+    def _time_passed(self) -> None:
+        self._inbox.put_nowait(ev.TimePassed(at=self._clock.instant()))
+
+
+def _contact_event(changed: ContactChanged) -> ev.Event | None:
+    """What a contact means to the core. A button means something when it goes down, never when it was down already."""
+    at, is_active = changed.at, changed.is_active
+    match changed.role:
+        case ContactRole.DOOR:
+            return ev.DoorContactChanged(at=at, is_open=is_active, is_initial=changed.is_initial)
+        case ContactRole.PRESENCE:
+            return ev.PresenceChanged(at=at, is_present=is_active)
+        case ContactRole.OBSTRUCTION:
+            return ev.ObstructionChanged(at=at, is_obstructed=is_active)
+        case ContactRole.FIRE:
+            return ev.FireChanged(at=at, is_alarm=is_active)
+        case ContactRole.BREAK_GLASS:
+            return ev.BreakGlassChanged(at=at, is_broken=is_active)
+        case ContactRole.TAMPER:
+            return ev.TamperChanged(at=at, is_tampered=is_active)
+    if not is_active or changed.is_initial:
+        return None
+    match changed.role:
+        case ContactRole.ANSWER_YES | ContactRole.ANSWER_NO:
+            return ev.QuestionAnswered(at=at, is_yes=changed.role is ContactRole.ANSWER_YES)
+        case ContactRole.GUARD_CONFIRM | ContactRole.GUARD_REFUSE:
+            return ev.GuardDecided(at=at, is_confirmed=changed.role is ContactRole.GUARD_CONFIRM)
+        case ContactRole.GUARD_EMERGENCY:
+            return ev.EmergencyReleaseOrdered(at=at)
+        case ContactRole.REX:
+            return ev.ExitRequested(at=at)
+        case _:
+            assert_never(changed.role)
