@@ -10,8 +10,8 @@ from typing import Final
 
 from journal.envelope import Envelope
 from journal.errors import JournalBusy, JournalError
-from journal.facts import ConsumedCode
 from journal.store import Journal
+from model.records import ConsumedCode
 
 log = logging.getLogger(__name__)
 

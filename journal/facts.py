@@ -4,17 +4,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from model.identities import Epoch, PassId, Seq
+from model.identities import Epoch, Seq
 
 WARNING_FRACTION: Final = 0.8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumedCode:
-    """A holder's code that a grant uses up."""
-
-    pass_id: PassId
-    step: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

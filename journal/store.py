@@ -19,7 +19,7 @@ from typing import Final, Self, TextIO
 from journal.body import KIND_GAP, build_body, canonical_json, wall_of
 from journal.envelope import SALT_BYTES, ZERO_HASH, Envelope, seal
 from journal.errors import AlreadyConsumed, JournalBusy, JournalDamaged, JournalError, RecordInvalid
-from journal.facts import AckOutcome, ConsumedCode, EpochState, Head, Room
+from journal.facts import AckOutcome, EpochState, Head, Room
 from journal.salvage import SalvageReport, finish_interrupted, salvage
 from journal.schema import (
     COLUMNS,
@@ -36,6 +36,7 @@ from journal.schema import (
 )
 from model.clock import Timestamp
 from model.identities import DeviceId, Epoch, PassId, Seq
+from model.records import ConsumedCode
 
 DEFAULT_MAX_BYTES: Final = 2 * 1024**3
 MAX_CONSUMED: Final = 10_000
