@@ -308,8 +308,13 @@ def _altered_byte(world: World) -> bytes:
 
 
 def _spliced(world: World) -> bytes:
-    first, second = world.genuine_code(), world.genuine_code()
-    return first[: world.random.randrange(20, len(first) - 20)] + second[world.random.randrange(20, len(second)) :]
+    while True:
+        first, second = world.genuine_code(), world.genuine_code()
+        head, tail = world.random.randrange(20, len(first) - 20), world.random.randrange(20, len(second))
+        spliced = first[:head] + second[tail:]
+        # Codes of one key begin alike: cut there, the splice is one of the two genuine codes again.
+        if spliced not in (first, second):
+            return spliced
 
 
 def _random_text(world: World) -> bytes:
