@@ -5,12 +5,14 @@ import stat
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
+    load_pem_public_key,
 )
 
 from passes.errors import KeyFileRefused
@@ -53,6 +55,25 @@ def load_signing_key(path: Path) -> SigningKey:
     except OSError as error:
         raise KeyFileRefused(f"cannot read {path}: {error.strerror}") from error
     return SigningKey(private=_parse(pem, path))
+
+
+def save_public_key(public: bytes, path: Path) -> None:
+    """Write a public key (32 bytes) as PEM (SubjectPublicKeyInfo), for a device to pin. Raises OSError."""
+    key = Ed25519PublicKey.from_public_bytes(public)
+    path.write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+
+def load_public_key(path: Path) -> bytes:
+    """Read a public key; 32 bytes. Raises KeyFileRefused when it is missing or not an Ed25519 public key in PEM."""
+    try:
+        key = load_pem_public_key(path.read_bytes()[:KEY_FILE_LIMIT])
+    except FileNotFoundError as error:
+        raise KeyFileRefused(f"no public key at {path}; provision this device or correct the path") from error
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        raise KeyFileRefused(f"{path} is not a public key in PEM; provision this device again") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise KeyFileRefused(f"{path} is not an Ed25519 public key; provision this device again")
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 def _parse(pem: bytes, path: Path) -> Ed25519PrivateKey:
