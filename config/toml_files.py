@@ -90,18 +90,22 @@ def _follow(model: type[BaseModel], place: Sequence[str | int]) -> tuple[list[st
     here: type[BaseModel] | None = model
     known: list[str] = []
     field: FieldInfo | None = None
+    is_free = False  # the next word is a key that the file chose
     for position, word in enumerate(place):
         if isinstance(word, int):
             continue
-        if here is None:
-            # The name of a union's branch, or a key of a free table.
-            is_branch = field is not None and not any(_is_mapping(part) for part in _parts(field.annotation))
-            return known, field, position if is_branch else position + 1
+        if is_free:
+            is_free = False
+            continue
+        if here is None:  # the name of a union's branch
+            return known, field, position
         known = list(here.model_fields)
         field = here.model_fields.get(word)
         if field is None:
             return known, None, position + 1
-        here = next((part for part in _parts(field.annotation) if _is_model(part)), None)
+        parts = list(_parts(field.annotation))
+        here = next((part for part in parts if _is_model(part)), None)
+        is_free = any(_is_mapping(part) for part in parts)
     return known, field, len(place)
 
 
