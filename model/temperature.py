@@ -7,6 +7,7 @@ unstable, outside the site's valid range, or that was never read is INDETERMINAT
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from math import isfinite
 from statistics import median
 from typing import NewType
 
@@ -116,7 +117,10 @@ def judge(reading: ThermometerReading, site: Site, rules: TemperatureRules) -> T
 def _doubt(reading: ThermometerReading, site: Site, rules: TemperatureRules) -> IndeterminateWhy | None:
     if isinstance(reading, ThermometerUnavailable) or site not in rules.sites:
         return IndeterminateWhy.SENSOR_FAULT
-    if len(reading.samples_c) < rules.burst_size:
+    # NaN compares as neither too high nor too low: it would pass every check below.
+    if not all(isfinite(sample) for sample in reading.samples_c):
+        return IndeterminateWhy.SENSOR_FAULT
+    if len(reading.samples_c) < max(rules.burst_size, 1):
         return IndeterminateWhy.TOO_FEW_SAMPLES
     # Compared in hundredths: 36.80 - 36.50 is a hair over 0.3 in binary.
     if round(max(reading.samples_c) - min(reading.samples_c), 2) > rules.spread_max_c:
