@@ -24,6 +24,8 @@ DEBOUNCE_S = 0.075  # bounces end within 50 ms, the shortest opening that counts
 DEBOUNCE_LIMIT_S = 0.15
 EDGES_QUEUED_MAX = 1000  # beyond it the oldest go; the next re-read sets the level right
 REREAD_INTERVAL_S = 1.0
+LATE_EDGE_S = 0.1  # edges are delivered 2 to 10 ms late on an idle Pi; under load it may be this much
+LATE_EDGE_LOOK_S = 0.005
 STOP_WITHIN_S = 1.0
 
 
@@ -95,7 +97,7 @@ class Contacts:
             dues = [due for each in self._inputs if (due := each.due_at()) is not None]
             with self._wake:
                 left_s = min([reread_at, *dues]) - self._monotonic()
-                self._wake.wait_for(lambda: self._stopping or bool(self._edges), max(left_s, 0.0))
+                self._wake.wait_for(lambda: self._stopping or bool(self._edges), max(left_s, LATE_EDGE_LOOK_S))
                 if self._stopping:
                     return
 
@@ -132,7 +134,8 @@ class Contacts:
             if self._edges:
                 return
         for each in self._inputs:
-            self._emit_all(each.after_time(now))
+            if not each.awaits_late_edge(now):
+                self._emit_all(each.after_time(now))
 
     def _emit_all(self, changes: Sequence[ContactChanged]) -> None:
         if self._emit is not None:
@@ -195,6 +198,17 @@ class _Input:
             return []
         self._contact, changes = after_time(self._contact, now, self._settings.debounce_s)
         return [self._changed(each.at, each.level) for each in changes]
+
+    def awaits_late_edge(self, now: Instant) -> bool:
+        """Whether the line has gone back although no edge said so yet: the edge is on its way and tells when."""
+        due = self.due_at()
+        if due is None or self.line is None or self._contact is None or not due <= now < due + LATE_EDGE_S:
+            return False
+        try:
+            is_active = self.line.read() is not self._settings.active_low
+        except DriverUnavailable:
+            return False  # the next re-read reports it
+        return is_active is self._contact.level
 
     def due_at(self) -> Instant | None:
         return None if self._contact is None else due_at(self._contact, self._settings.debounce_s)
