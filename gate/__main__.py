@@ -1,0 +1,334 @@
+"""Composition root of a terminal: settings in, devices, keys, journal and bus together, one lane run until a signal.
+
+`python -m gate --settings FILE` serves one lane. Exit codes: 0 ended by a signal, 2 settings or keys need correcting,
+3 the machine does not give what the settings ask for.
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from config.problems import SettingsError
+from config.rules import load_rules
+from config.sections import InputRole
+from config.settings import TerminalSettings, load_settings
+from drivers.alarm import Alarm, AlarmSettings
+from drivers.barrier import Barrier, BarrierSettings
+from drivers.camera_scanner import CameraScanner, CameraScannerSettings
+from drivers.contact import Contacts, ContactSettings
+from drivers.errors import DriverError
+from drivers.gpio import PinFactory, open_pin_factory
+from drivers.mlx90614 import Mlx90614, Mlx90614Settings
+from drivers.mlx90614_words import Mlx90614Variant
+from drivers.ports import ContactRole, Device
+from drivers.serial_scanner import SerialScanner, SerialScannerSettings
+from gate.core.lane import Lane
+from gate.core.settings import LaneSettings
+from gate.screens import ScreenMessage
+from gate.shell.codes import CodeReader
+from gate.shell.link_to_centre import LinkToCentre
+from gate.shell.records import LAST_GOOD_TIME
+from gate.shell.terminal import Devices, Terminal
+from gate.shell.wall_clock import WallClock
+from journal.commits import Commits
+from journal.errors import JournalError
+from journal.store import Journal
+from model.clock import ClockTrust
+from model.rules import RuleSet
+from mqtt.errors import BusError
+from mqtt.identity import Credentials
+from mqtt.link import LinkSettings
+from mqtt.topics import Address
+from passes.directory import DirectoryDocument
+from passes.directory_file import load_last_good
+from passes.errors import PassError
+from passes.key_files import load_public_key
+from passes.keys import KeyList, accept_key_list
+
+log = logging.getLogger("gate")
+
+EXIT_OK, EXIT_SETTINGS, EXIT_MACHINE = 0, 2, 3
+# A record with all its inputs takes 1.5 KB on disk; the file's own overhead stays well below a third of it.
+RECORD_BYTES = 2_048
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a terminal from the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="gate", description="One lane of a gate.")
+    parser.add_argument("--settings", type=Path, required=True, help="the lane's settings file")
+    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    return run_terminal(options.settings)
+
+
+def run_terminal(settings_file: Path) -> int:
+    """Serve one lane until SIGTERM or SIGINT; returns the exit code. Troubles are told in words on stderr."""
+    try:
+        settings = load_settings(settings_file)
+        rules = load_rules(settings.rules)
+        keys = _load_keys(settings)
+    except (SettingsError, PassError) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return EXIT_SETTINGS
+    if rules.community != settings.identity.community:
+        wanted = settings.identity.community
+        print(f"{settings.rules}: rules of {rules.community}, the gate belongs to {wanted}", file=sys.stderr)  # noqa: T201
+        return EXIT_SETTINGS
+    try:
+        return asyncio.run(_serve(settings, rules, keys))
+    except (DriverError, JournalError, BusError, OSError) as error:
+        print(f"{settings_file}: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_MACHINE
+
+
+async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> int:
+    identity = settings.identity
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    max_bytes = settings.journal.kept_days * settings.journal.records_per_day * RECORD_BYTES
+    journal = Journal.open(settings.state_dir / "journal.db", identity.device, max_bytes=max_bytes)
+    try:
+        held = _load_directory(settings, keys)
+        clock = WallClock(ClockTrust(settings.clock.source), _last_good_time(journal, held, keys))
+        centre = _link(settings, journal, clock, keys, held)
+        commits = Commits(journal, on_appended=centre.wake if centre is not None else lambda: None)
+        pins = open_pin_factory(settings.gpio.pin_factory)
+        directory = held.directory if held is not None else None
+        terminal = Terminal(
+            lane=Lane(settings=lane_settings(settings), rules=rules, directory=directory, clock_trust=clock.trust),
+            clock=clock,
+            reader=CodeReader(
+                keys=keys, community=identity.community, directory=directory, clock=clock, journal=journal
+            ),
+            journal=journal,
+            commits=commits,
+            devices=make_devices(settings, pins),
+            bus=centre,
+            on_screen=_log_screen,
+        )
+        try:
+            commits.start()
+            if centre is not None:
+                centre.start(terminal.post)
+            _stop_on_signals(terminal.stop)
+            await terminal.run(on_ready=_say_ready)
+        finally:
+            commits.stop()
+            if centre is not None:
+                centre.stop()
+            pins.close()
+    finally:
+        journal.close()
+    return EXIT_OK
+
+
+def lane_settings(settings: TerminalSettings) -> LaneSettings:
+    """The core's settings from the file's."""
+    visit, release = settings.visit, settings.release
+    return LaneSettings(
+        gate=settings.identity.gate_number,
+        direction=settings.identity.direction,
+        steps=visit.steps,
+        step_limit_s=visit.step_limit_s.by_step(),
+        questions=visit.questions,
+        check_by_guard=visit.check_by_guard,
+        site=settings.thermometer.site if settings.thermometer is not None else LaneSettings.site,
+        retest_after_s=visit.retest_after_s,
+        has_presence_contact=settings.has_contact(InputRole.PRESENCE),
+        walk_away_after_s=visit.walk_away_after_s,
+        guard_limit_s=visit.guard_limit_s,
+        result_shown_s=visit.result_shown_s,
+        record_limit_s=visit.record_limit_s,
+        has_barrier=settings.barrier is not None,
+        has_door_contact=settings.has_contact(InputRole.DOOR),
+        release_time_s=release.release_time_s,
+        held_open_after_s=release.held_open_after_s,
+        emergency_release_s=release.emergency_release_s,
+        rex_is_allowed=visit.rex_is_allowed,
+    )
+
+
+def make_devices(settings: TerminalSettings, pins: PinFactory) -> Devices:
+    """The drivers that the settings name."""
+    others: list[Device] = []
+    if settings.serial_scanner is not None:
+        serial = settings.serial_scanner
+        others.append(
+            SerialScanner(
+                SerialScannerSettings(
+                    port=serial.device,
+                    baud=serial.baud,
+                    prefix=serial.prefix.encode(),
+                    suffix=serial.suffix.encode(),
+                    repeat_window_s=serial.repeat_window_s,
+                )
+            )
+        )
+    if settings.camera_scanner is not None:
+        camera = settings.camera_scanner
+        others.append(
+            CameraScanner(
+                CameraScannerSettings(
+                    source=camera.source,
+                    frames_per_s=camera.frames_per_s,
+                    width=camera.width,
+                    height=camera.height,
+                )
+            )
+        )
+    if settings.contacts:
+        others.append(
+            Contacts(
+                [
+                    ContactSettings(
+                        role=ContactRole(contact.role.value),
+                        pin=contact.pin,
+                        pull_up=contact.pull_up,
+                        active_low=contact.active_low,
+                        debounce_s=contact.debounce_s,
+                    )
+                    for contact in settings.contacts
+                ],
+                pins,
+            )
+        )
+    return Devices(
+        thermometer=_thermometer(settings),
+        barrier=_barrier(settings, pins),
+        alarm=_alarm(settings, pins),
+        others=others,
+    )
+
+
+def _thermometer(settings: TerminalSettings) -> Mlx90614 | None:
+    wanted = settings.thermometer
+    if wanted is None:
+        return None
+    return Mlx90614(
+        Mlx90614Settings(
+            bus=wanted.bus,
+            variant=Mlx90614Variant(wanted.variant),
+            supply_v=wanted.supply_v,
+            burst_size=wanted.burst_size,
+            sample_interval_s=wanted.sample_interval_s,
+            settling_time_s=wanted.settling_time_s,
+            poll_interval_s=wanted.poll_interval_s,
+            address=wanted.address,
+        )
+    )
+
+
+def _barrier(settings: TerminalSettings, pins: PinFactory) -> Barrier | None:
+    wanted = settings.barrier
+    if wanted is None:
+        return None
+    return Barrier(
+        BarrierSettings(
+            pin=wanted.pin,
+            active_high=wanted.active_high,
+            max_on_time_s=wanted.max_on_time_s,
+            feedback_pin=wanted.feedback_pin,
+        ),
+        pins,
+    )
+
+
+def _alarm(settings: TerminalSettings, pins: PinFactory) -> Alarm | None:
+    wanted = settings.alarm
+    if wanted.green_pin is None and wanted.red_pin is None and wanted.buzzer_pin is None:
+        return None
+    return Alarm(
+        AlarmSettings(
+            green_pin=wanted.green_pin,
+            red_pin=wanted.red_pin,
+            buzzer_pin=wanted.buzzer_pin,
+            active_high=wanted.active_high,
+            signal_time_s=wanted.max_on_time_s,
+        ),
+        pins,
+    )
+
+
+def _load_keys(settings: TerminalSettings) -> KeyList:
+    root = load_public_key(settings.keys.root_key_path)
+    try:
+        document = settings.keys.key_list_path.read_bytes()
+    except OSError as error:
+        raise PassError(f"{settings.keys.key_list_path}: {error.strerror}; provision this device") from error
+    return accept_key_list(document, root_public=root, community=settings.identity.community)
+
+
+def _load_directory(settings: TerminalSettings, keys: KeyList) -> DirectoryDocument | None:
+    path = _directory_path(settings)
+    try:
+        return load_last_good(path, keys=keys, community=settings.identity.community)
+    except (PassError, OSError) as error:
+        # The gate works on without one: passes are then unknown and the guard decides, until the centre sends it.
+        log.error("directory_refused why=%s", error)
+        path.rename(path.with_suffix(".refused"))
+        return None
+
+
+def _directory_path(settings: TerminalSettings) -> Path:
+    return settings.state_dir / "directory.bin"
+
+
+def _last_good_time(journal: Journal, held: DirectoryDocument | None, keys: KeyList) -> datetime:
+    """Newest of the trusted journal time, the signed directory's time, and provisioning (the signed key list's time)."""
+    moments = [keys.issued_at]
+    if held is not None:
+        moments.append(held.directory.issued_at)
+    saved = journal.get_state(LAST_GOOD_TIME)
+    if saved is not None:
+        moments.append(datetime.fromisoformat(saved).astimezone(UTC))
+    return max(moments)
+
+
+def _link(
+    settings: TerminalSettings,
+    journal: Journal,
+    clock: WallClock,
+    keys: KeyList,
+    held: DirectoryDocument | None,
+) -> LinkToCentre | None:
+    bus = settings.bus
+    if not bus.enabled or bus.ca_path is None or bus.certificate_path is None or bus.key_path is None:
+        return None
+    return LinkToCentre(
+        link_settings=LinkSettings(
+            host=bus.host,
+            port=bus.port,
+            credentials=Credentials(ca=bus.ca_path, certificate=bus.certificate_path, key=bus.key_path),
+            checks_dates=clock.trust.is_trusted,
+        ),
+        address=Address(compound=settings.identity.compound, device=settings.identity.device),
+        journal=journal,
+        clock=clock,
+        keys=keys,
+        community=settings.identity.community,
+        held=held,
+        directory_path=_directory_path(settings),
+    )
+
+
+def _stop_on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+def _say_ready() -> None:
+    print("ready", flush=True)  # noqa: T201
+
+
+def _log_screen(message: ScreenMessage) -> None:
+    log.info("screen instruction=%s reason=%s", message.instruction, message.reason)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
