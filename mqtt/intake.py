@@ -1,0 +1,72 @@
+"""Intake for the centre: everything from the devices in one bounded queue, confirmed to the broker by the receiver.
+
+With automatic confirmation a centre that dies between receiving and storing loses what lay between. The broker sends at
+most `receive_max` unconfirmed messages, and the queue holds as many: it cannot overflow. Devices send again what a
+centre did not acknowledge, so even an unconfirmed message that the broker forgets comes back.
+"""
+
+import logging
+import queue
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from mqtt.errors import TopicInvalid
+from mqtt.link import Link, Received
+from mqtt.topics import CENTER_STATUS, Topic, Verb, every, parse_topic
+
+log = logging.getLogger(__name__)
+
+CENTER_RECEIVE_MAX: Final = 1_000
+_SPARE: Final = 64
+
+CENTER_HEARS: Final = (Verb.STATUS, Verb.STATE, Verb.EVENT, Verb.OUTING_CLAIM, Verb.REPLY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message for the centre. Call `received.confirm()` when it is stored or needs no storing."""
+
+    topic: Topic
+    received: Received
+
+
+class Intake:
+    """Fills `deliveries` from a link with `manual_ack=True` and `receive_max=CENTER_RECEIVE_MAX`."""
+
+    def __init__(self, link: Link, *, verbs: Iterable[Verb] = CENTER_HEARS, size: int = CENTER_RECEIVE_MAX) -> None:
+        """Subscribe before the link starts. size: at least the link's receive_max."""
+        self.deliveries: queue.Queue[Delivery] = queue.Queue(size + _SPARE)
+        self.dropped = 0
+        self.unknown_topics = 0
+        for verb in verbs:
+            link.handle(every(verb), self._on_received)
+
+    def take(self, *, wait_s: float, at_most: int) -> list[Delivery]:
+        """Wait up to wait_s for one message, then take what has arrived, up to at_most: one group for one commit."""
+        try:
+            group = [self.deliveries.get(timeout=wait_s)]
+        except queue.Empty:
+            return []
+        while len(group) < at_most:
+            try:
+                group.append(self.deliveries.get_nowait())
+            except queue.Empty:
+                break
+        return group
+
+    def _on_received(self, received: Received) -> None:
+        try:
+            topic = parse_topic(received.topic)
+        except TopicInvalid as error:
+            self.unknown_topics += 1
+            received.confirm()
+            log.warning("topic_unknown why=%s", error)
+            return
+        if received.topic == CENTER_STATUS:
+            return
+        try:
+            self.deliveries.put_nowait(Delivery(topic=topic, received=received))
+        except queue.Full:
+            # Not confirmed: only a receiver that confirms before it takes can come here.
+            self.dropped += 1
