@@ -7,7 +7,6 @@ dependency that the system lacks), `dpkg -x` unpacks. Root goes the same way, so
 import json
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from bootstrap.words import Trouble, step
 
 BROKER_VARIABLE = "GATEHOUSE_MOSQUITTO"
 ZBAR_VARIABLE = "GATEHOUSE_LIBZBAR"
-ZBAR_NEEDS_VARIABLE = "GATEHOUSE_LIBZBAR_NEEDS"
 _ZBAR = "libzbar.so.0"
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin:/usr/bin:/usr/local/bin"
 _APT_AT_MOST_S = 300.0
@@ -27,8 +25,8 @@ def native_environment(checkout: Path) -> Mapping[str, str]:
     """Variables that tell the project where broker and libzbar are; fetches what is missing. Raises Trouble.
 
     GATEHOUSE_MOSQUITTO: the broker's program, or a wrapper that becomes it by exec (same pid).
-    GATEHOUSE_LIBZBAR: full path of libzbar.so.0, only where the loader does not find it by name.
-    GATEHOUSE_LIBZBAR_NEEDS: libraries to load before it, in this order, joined by colons.
+    GATEHOUSE_LIBZBAR: full path of libzbar.so.0, only where the loader does not find it by name; the libraries that it
+    needs and the system lacks lie beside it.
     """
     record = checkout / ".gatehouse" / "native.json"
     known = _known_and_still_there(record)
@@ -45,8 +43,7 @@ def _known_and_still_there(record: Path) -> dict[str, str] | None:
         known: dict[str, str] = json.loads(record.read_text())
     except (OSError, ValueError):
         return None
-    paths = [path for value in known.values() for path in value.split(":")]
-    return known if paths and all(os.path.exists(path) for path in paths) else None
+    return known if known and all(os.path.exists(path) for path in known.values()) else None
 
 
 def _find_or_unpack(home: Path) -> dict[str, str]:
@@ -58,17 +55,13 @@ def _find_or_unpack(home: Path) -> dict[str, str]:
         _need_apt(packages)
         with step(f"Fetching {' and '.join(packages)} from Debian's packages 下载系统组件"):
             _unpack(home / "apt-work", tree, packages)
-    folders = sorted(path for top in ("lib", "usr/lib") for path in tree.glob(f"{top}/*-linux-gnu*"))
-    known = {BROKER_VARIABLE: broker or _wrap_broker(home, tree, folders)}
+    known = {BROKER_VARIABLE: broker or _wrap_broker(home, tree)}
     if zbar is not None:
         return known | {"libzbar_of_the_system": zbar}
-    library = next((folder / _ZBAR for folder in folders if (folder / _ZBAR).exists()), None)
+    library = next((folder / _ZBAR for folder in _library_folders(tree) if (folder / _ZBAR).exists()), None)
     if library is None:
         raise _incomplete(_ZBAR)
-    known[ZBAR_VARIABLE] = str(library)
-    if needs := _load_order(library, folders):
-        known[ZBAR_NEEDS_VARIABLE] = ":".join(needs)
-    return known
+    return known | {ZBAR_VARIABLE: str(library)}
 
 
 def _system_library(name: str) -> str | None:
@@ -117,6 +110,7 @@ def _unpack(work: Path, tree: Path, packages: Sequence[str]) -> None:
             raise trouble_of(f"Fetching {' and '.join(packages)} with apt", [*(update_lines if code else []), *lines])
         for archive in sorted((work / "cache/archives").glob("*.deb")):
             run_command(["dpkg", "-x", archive, tree], at_most_s=120, purpose=f"Unpacking {archive.name}")
+        _merge_lib_into_usr(tree)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -137,52 +131,29 @@ def _apt_options(work: Path) -> list[str]:
     return [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
 
 
-def _wrap_broker(home: Path, tree: Path, folders: Sequence[Path]) -> str:
+def _merge_lib_into_usr(tree: Path) -> None:
+    """Some packages still unpack into /lib. Beside each other, libraries are found by whoever was told of one."""
+    for file in tree.glob("lib/*-linux-gnu*/*.so*"):
+        target = tree / "usr" / file.relative_to(tree)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.rename(target)
+
+
+def _library_folders(tree: Path) -> list[Path]:
+    return sorted(tree.glob("usr/lib/*-linux-gnu*"))
+
+
+def _wrap_broker(home: Path, tree: Path) -> str:
     """A wrapper that gives the unpacked libraries to the broker alone."""
     program = tree / "usr/sbin/mosquitto"
     if not program.exists():
         raise _incomplete("mosquitto")
     wrapper = home / "bin" / "mosquitto"
     wrapper.parent.mkdir(exist_ok=True)
-    libraries = ":".join(str(folder) for folder in folders)
+    libraries = ":".join(str(folder) for folder in _library_folders(tree))
     wrapper.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{libraries}" exec "{program}" "$@"\n')
     wrapper.chmod(0o755)
     return str(wrapper)
-
-
-def _load_order(library: Path, folders: Sequence[Path]) -> list[str]:
-    """The unpacked libraries that `library` needs, each after those that it needs itself.
-
-    The loader takes a needed library as found when one of its soname is loaded already; so they are loaded one by one.
-    """
-    path = ":".join(str(folder) for folder in folders)
-    _, lines = run_command(
-        ["ldd", library], at_most_s=30, purpose="Reading libzbar's needs", environment={"LD_LIBRARY_PATH": path}
-    )
-    ours = {str(folder) for folder in folders}
-    found = [line.split("=> ")[1].split(" (")[0].strip() for line in lines if "=> /" in line]
-    needed = [each for each in found if os.path.dirname(each) in ours]
-    _, order = run_command([sys.executable, "-c", _LOAD_ONE_BY_ONE, *needed], at_most_s=30, purpose="Loading libzbar")
-    return order
-
-
-# Each round loads what can be loaded by now; names that never load are left out, and loading libzbar will say so.
-_LOAD_ONE_BY_ONE = """
-import ctypes, sys
-waiting = sys.argv[1:]
-while waiting:
-    left = []
-    for path in waiting:
-        try:
-            ctypes.CDLL(path)
-        except OSError:
-            left.append(path)
-        else:
-            print(path)
-    if left == waiting:
-        break
-    waiting = left
-"""
 
 
 def _incomplete(name: str) -> Trouble:

@@ -104,7 +104,9 @@ class Thermometer(Section):
 
 class SerialScanner(Section):
     device: str = Field(pattern=r"^/.+$", description="such as /dev/ttyACM0, better /dev/serial/by-id/…")
-    baud: int = Field(default=115_200, ge=1200, le=921_600, description="1,200 to 921,600")
+    baud: Literal[1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600] = Field(
+        default=115_200, description="as the scanner is set; 115,200 for most on USB"
+    )
     prefix: str = Field(default="", max_length=16, description="what the scanner sends before a code; often nothing")
     suffix: str = Field(default="", max_length=16, description="what it sends before the line's end; often nothing")
     repeat_window_s: float = Field(
@@ -114,7 +116,7 @@ class SerialScanner(Section):
 
 class CameraScanner(Section):
     source: str = Field(
-        pattern=r"^(picamera2(:\d+)?|files:/.+)$", description="picamera2, picamera2:N, or files:/absolute/folder"
+        pattern=r"^(picamera2|frames:/.+)$", description="picamera2, or frames:/absolute/folder of pictures"
     )
     width: int = Field(default=640, ge=160, le=1920, description="pixels, 160 to 1920")
     height: int = Field(default=480, ge=120, le=1080, description="pixels, 120 to 1080")
@@ -137,7 +139,7 @@ class Alarm(Section):
     red_pin: Pin | None = Field(default=None, description=_PIN)
     buzzer_pin: Pin | None = Field(default=None, description=_PIN)
     active_high: bool = Field(default=True, description="false: lamps light at low level")
-    max_on_time_s: float = Field(default=60.0, gt=0, le=600, description="up to 600 s")
+    max_on_time_s: float = Field(default=60.0, gt=0, le=599, description="of one signal, up to 599 s")
 
 
 class Contact(Section):
@@ -148,7 +150,7 @@ class Contact(Section):
     pull_up: bool = Field(default=True, description="true: to 3.3 V inside the Pi, contact to ground")
     active_low: bool = Field(default=True, description="true: low level means that the role's fact is so")
     debounce_s: float = Field(
-        default=0.08, ge=0.0, le=1.0, description="0 to 1 s; 50 ms must pass unseen, 200 ms must not"
+        default=0.075, gt=0.05, le=0.15, description="over 0.05, up to 0.15 s: 50 ms pass unseen, 200 ms never do"
     )
 
 
