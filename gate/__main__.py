@@ -31,7 +31,7 @@ from gate.core.lane import Lane
 from gate.core.settings import LaneSettings
 from gate.screens import ScreenMessage
 from gate.shell.codes import CodeReader
-from gate.shell.link_to_centre import LinkToCentre
+from gate.shell.link_to_centre import LINK, LinkToCentre
 from gate.shell.records import LAST_GOOD_TIME
 from gate.shell.terminal import Devices, Terminal
 from gate.shell.wall_clock import WallClock
@@ -40,6 +40,8 @@ from journal.errors import JournalError
 from journal.store import Journal
 from model.clock import ClockTrust
 from model.rules import RuleSet
+from model.temperature import Site
+from model.version import VERSION
 from mqtt.errors import BusError
 from mqtt.identity import Credentials
 from mqtt.link import LinkSettings
@@ -100,7 +102,14 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
         pins = open_pin_factory(settings.gpio.pin_factory)
         directory = held.directory if held is not None else None
         terminal = Terminal(
-            lane=Lane(settings=lane_settings(settings), rules=rules, directory=directory, clock_trust=clock.trust),
+            lane=Lane(
+                settings=lane_settings(settings),
+                rules=rules,
+                directory=directory,
+                clock_trust=clock.trust,
+                lost={LINK: "connecting" if centre is not None else "not_configured"},
+            ),
+            program=f"gatehouse {VERSION}",
             clock=clock,
             reader=CodeReader(
                 keys=keys, community=identity.community, directory=directory, clock=clock, journal=journal
@@ -137,7 +146,7 @@ def lane_settings(settings: TerminalSettings) -> LaneSettings:
         step_limit_s=visit.step_limit_s.by_step(),
         questions=visit.questions,
         check_by_guard=visit.check_by_guard,
-        site=settings.thermometer.site if settings.thermometer is not None else LaneSettings.site,
+        site=settings.thermometer.site if settings.thermometer is not None else Site.FOREHEAD,
         retest_after_s=visit.retest_after_s,
         has_presence_contact=settings.has_contact(InputRole.PRESENCE),
         walk_away_after_s=visit.walk_away_after_s,
@@ -279,7 +288,7 @@ def _directory_path(settings: TerminalSettings) -> Path:
 
 
 def _last_good_time(journal: Journal, held: DirectoryDocument | None, keys: KeyList) -> datetime:
-    """Newest of the trusted journal time, the signed directory's time, and provisioning (the signed key list's time)."""
+    """Newest of the journal's trusted time, the signed directory's, and provisioning (the signed key list's)."""
     moments = [keys.issued_at]
     if held is not None:
         moments.append(held.directory.issued_at)

@@ -1,7 +1,7 @@
 """The gate's side of the bus: outbox, state, used codes, directories. Works without a link, and blocks nobody.
 
-The state is published by a thread of its own, because the journal's figures come from the disk: at every change, at most
-twice a second, and at least every half minute, so that the centre sees the age of what it shows.
+The state is published by a thread of its own, because the journal's figures come from the disk: at every change, at
+most twice a second, and at least every half minute, so that the centre sees the age of what it shows.
 """
 
 import logging
@@ -19,6 +19,7 @@ from journal.facts import AckOutcome
 from journal.store import Journal
 from model.identities import CommunityId, Epoch, PassId
 from model.records import ConsumedCode
+from model.version import VERSION
 from mqtt.errors import BusError
 from mqtt.link import Link, LinkSettings, Received, Sent
 from mqtt.messages import Availability, Mode, State, Used
@@ -27,7 +28,7 @@ from mqtt.topics import Address, Verb
 from passes.directory import DirectoryDocument
 from passes.directory_chunks import ChunkRefused, DirectoryAssembler, DirectoryComplete
 from passes.directory_file import save_last_good
-from passes.documents import DocumentFault
+from passes.errors import DocumentFault
 from passes.keys import KeyList
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class LinkToCentre:
         version = self._directory.version if self._directory is not None else 0
         self._assembler = DirectoryAssembler(keys=keys, community=community, held_version=version)
         self._post: Callable[[InboxItem], None] = lambda item: None
-        self._link = Link(link_settings, address, on_link_changed=self._on_link_changed)
+        self._link = Link(link_settings, address, software=VERSION, on_link_changed=self._on_link_changed)
         self._publisher = Publisher(journal, self._link, clock=clock.timestamp, on_trouble=self._on_trouble)
         self._link.handle(address.directories(), self._on_directory)
         self._link.handle(address.others_used(), self._on_used)
@@ -74,7 +75,7 @@ class LinkToCentre:
         self._reporter = threading.Thread(target=self._report_on, name="state-reporter", daemon=True)
 
     def start(self, post: Callable[[InboxItem], None]) -> None:
-        """Start connecting. post: enters the terminal's inbox from any thread. Raises BusError for a bad certificate."""
+        """Start connecting. post: enters the terminal's inbox, from any thread. Raises BusError for bad credentials."""
         self._post = post
         self._publisher.start()
         self._link.start()

@@ -24,6 +24,8 @@ MAX_UNWRITTEN: Final = 1_000
 SLOW_COMMIT_S: Final = 5.0
 PROBE_INTERVAL_S: Final = 10.0
 LAST_GOOD_TIME: Final = "last_good_time"
+NO_ANSWER: Final = 0
+"""Token of a record that nobody waits for; the core counts from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ class RecordWriter:
                 self._submit(first.token, first.body, (), first)
             else:
                 fields = {"component": JOURNAL, "available": False, "why": "unavailable"}
-                self._submit(0, build_body("mode", self._clock.timestamp(), fields), (), None)
+                self._submit(NO_ANSWER, build_body("mode", self._clock.timestamp(), fields), (), None)
 
     def answered(self, answer: Answered) -> None:
         """The commit thread's answer, on the inbox's thread."""
@@ -89,7 +91,7 @@ class RecordWriter:
         self._waiting.pop(token, None)
         at = self._clock.instant()
         if isinstance(outcome, Envelope):
-            if token:
+            if token != NO_ANSWER:
                 self._post(RecordStored(at=at, token=token))
             if self._is_lost:
                 self._is_lost = False
@@ -100,7 +102,7 @@ class RecordWriter:
             return
         if kept is not None and not isinstance(outcome, RecordInvalid):
             self._unwritten.appendleft(kept)
-        if token:
+        if token != NO_ANSWER:
             was_used = isinstance(outcome, AlreadyConsumed)
             self._post(RecordRefused(at=at, token=token, code_was_used=was_used))
             if was_used:

@@ -28,12 +28,12 @@ from gate.core import events as ev
 from gate.core.lane import Lane, deadline, step
 from gate.screens import ScreenMessage
 from gate.shell.codes import CodeReader
-from gate.shell.records import Answered, RecordWriter
+from gate.shell.records import NO_ANSWER, Answered, RecordWriter
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
 from journal.store import Journal
 from model.directory import Directory
-from model.records import ConsumedCode
+from model.records import ConsumedCode, StartedRecord
 from model.temperature import SensorFault, ThermometerUnavailable
 
 log = logging.getLogger(__name__)
@@ -105,6 +105,7 @@ class Terminal:
         commits: Commits,
         devices: Devices,
         bus: Bus | None,
+        program: str,
         on_screen: Callable[[ScreenMessage], None] = lambda message: None,
     ) -> None:
         self.lane = lane
@@ -115,6 +116,7 @@ class Terminal:
         self._writer = RecordWriter(commits=commits, clock=clock, post=self.post)
         self._devices = devices
         self._bus = bus
+        self._program = program
         self._on_screen = on_screen
         self._standing: set[out.AlarmKind] = set()
         self._inbox: asyncio.Queue[InboxItem] = asyncio.Queue()
@@ -130,6 +132,7 @@ class Terminal:
             for device in self._devices.all():
                 device.start(self.post)
                 started.append(device)
+            self._record_start()
             async with asyncio.TaskGroup() as tasks:
                 consumer = tasks.create_task(self._consume(), name="inbox")
                 looker = tasks.create_task(self._look(), name="clock-and-journal")
@@ -176,6 +179,16 @@ class Terminal:
                 self._advance(ev.ClockChanged(at=now, trust=news.trust, jumped_s=news.jumped_s))
             self._writer.look(now)
             await asyncio.sleep(LOOK_INTERVAL_S)
+
+    def _record_start(self) -> None:
+        directory = self.lane.directory
+        record = StartedRecord(
+            program=self._program,
+            rules_version=self.lane.rules.version,
+            directory_version=directory.version if directory is not None else None,
+        )
+        self._writer.store(out.StoreRecord(token=NO_ANSWER, record=record))
+        self._report()
 
     def _take(self, item: InboxItem) -> None:
         match item:
