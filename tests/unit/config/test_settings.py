@@ -93,7 +93,7 @@ def test_every_problem_is_told_at_once_with_file_and_key(tmp_path: Path) -> None
         ("bus = 1", 'bus = "spi0"', "thermometer.bus", "unix:"),
         ("pin = 5\n", "pin = 2\n", "contacts[door].pin", "belongs to I2C bus 1"),
         ("bus = 1", 'bus = "/dev/i2c-1"\nburst_size = 0', "thermometer.burst_size", "1 to 50"),
-        ("/dev/ttyACM0", "/dev/serial0\"\nbaud = 9600.0\nprefix = \"", "serial_scanner.baud", "as the scanner is set"),
+        ("/dev/ttyACM0", "/dev/serial0\"\nbaud = 9700\nprefix = \"", "serial_scanner.baud", "as the scanner is set"),
         ('"ask", "measure", "scan"', '"ask", "measure"', "visit.steps", '"scan" is not among them'),
         ('"ask", "measure", "scan"', '"scan", "ask", "scan"', "visit.steps", "stands twice"),
         ('questions = ["fever_or_cough"]\n', "", "visit.questions", "there is no question"),
