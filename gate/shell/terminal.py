@@ -169,7 +169,15 @@ class Terminal:
 
     async def _consume(self) -> None:
         while True:
-            self._take(await self._inbox.get())
+            item = await self._inbox.get()
+            try:
+                self._take(item)
+            except Exception as error:  # the one place where a surprise becomes a fault and the lane goes on
+                log.exception("item_failed kind=%s", type(item).__name__)
+                why = type(error).__name__
+                self._advance(
+                    ev.ComponentChanged(at=self._clock.instant(), component="program", is_available=False, why=why)
+                )
 
     async def _look(self) -> None:
         while True:
