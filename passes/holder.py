@@ -34,6 +34,7 @@ _HALF = SIGNATURE_LENGTH // 2
 _STEP_LIMIT = 2**32 - 1
 _LOADED_KEYS = 1024
 _ES256 = ECDSA(SHA256())
+_ES256_REPEATABLE = ECDSA(SHA256(), deterministic_signing=True)  # RFC 6979: the same seed makes the same codes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class SoftwareHolder:
 
     def sign(self, envelope: Envelope, step: int) -> bytes:
         """The holder's signature over a pass and a step, 64 bytes."""
-        r, s = decode_dss_signature(self.private.sign(_to_be_signed(envelope, step), _ES256))
+        r, s = decode_dss_signature(self.private.sign(_to_be_signed(envelope, step), _ES256_REPEATABLE))
         return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
 
     def code(self, envelope: bytes, step: int) -> str:

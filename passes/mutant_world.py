@@ -41,7 +41,7 @@ class Signers:
 
 
 class World:
-    """Makes passes and codes; the same seed makes the same keys and claims (an ECDSA signature is random by itself)."""
+    """Makes passes and codes; the same seed makes the same keys, passes and codes."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
