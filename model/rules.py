@@ -11,7 +11,7 @@ from datetime import date
 from enum import Enum
 
 from model.credentials import CodeCheck, Colour, Pass, RefusalDetail, RefusedCode, VerifiedCode
-from model.directory import Directory, HouseholdEntry, Isolation
+from model.directory import Directory, HouseholdEntry, Isolation, PassStatus
 from model.identities import CommunityId, GateNumber
 from model.reasons import Outcome, Reason
 from model.temperature import TemperatureJudgement, TemperatureOutcome, TemperatureRules
@@ -27,7 +27,7 @@ class Direction(Enum):
 class Check(Enum):
     """Checks that a rule set can name, each a function of facts and rules."""
 
-    PASS = "pass"  # genuine, in time, of this community, neither revoked nor suspended
+    PASS = "pass"  # genuine, in time, of this community, on the directory and neither revoked nor suspended there
     DIRECTORY = "directory"  # the household stands on the directory
     GATE = "gate"  # the pass names this gate
     FRESH = "fresh"  # this holder's code has not been used
@@ -106,21 +106,28 @@ _REFUSALS: Mapping[RefusalDetail, Reason] = {
     RefusalDetail.SEVERAL_CODES: Reason.SEVERAL_CODES,
 }
 
+_STATUSES: Mapping[PassStatus, Reason] = {
+    PassStatus.UNKNOWN: Reason.PASS_NOT_ON_DIRECTORY,
+    PassStatus.REVOKED: Reason.PASS_REVOKED,
+    PassStatus.SUSPENDED: Reason.PASS_SUSPENDED,
+}
+
 # Reasons whose outcome a rules file cannot soften: a forged or used code never reaches a guard as "perhaps".
 ALWAYS_DENIED = frozenset({Reason.CODE_FORGED, Reason.NOT_A_PASS, Reason.CODE_USED})
 
 
+# Judged after the rules' own checks even where those leave them out: otherwise there is nobody to grant anything to.
+_ALWAYS_JUDGED = (Check.PASS, Check.DIRECTORY, Check.FRESH)
+
+
 def decide(facts: Facts, rules: RuleSet) -> Decision:
     """Apply the rules to the facts; total and pure."""
-    for check in rules.checks:
+    for check in _order(facts, rules):
         reason = _CHECKS[check](facts, rules)
         if reason is not None:
             return Decision(outcome=outcome_of(reason, rules), reason=reason, check=check)
     household = _household(facts)
-    if household is None or not isinstance(facts.code, VerifiedCode):
-        # A rule set without the pass or directory check grants nothing: there is nobody to grant it to.
-        return Decision(outcome=Outcome.REFERRED, reason=Reason.HOUSEHOLD_NOT_ON_DIRECTORY, check=None)
-    colour_rule = rules.colours.get(household.colour)
+    colour_rule = rules.colours.get(household.colour) if household is not None else None
     is_watched = colour_rule is not None and colour_rule.is_watched
     reason = Reason.ADMITTED_WATCHED if is_watched else Reason.ADMITTED
     return Decision(outcome=Outcome.GRANTED, reason=reason, check=None, is_watched=is_watched)
@@ -132,6 +139,19 @@ def outcome_of(reason: Reason, rules: RuleSet) -> Outcome:
         return Outcome.DENIED
     outcome = rules.on_failure.get(reason, Outcome.DENIED)
     return Outcome.REFERRED if outcome is Outcome.GRANTED else outcome
+
+
+def _order(facts: Facts, rules: RuleSet) -> tuple[Check, ...]:
+    """The rules' checks in their order, but a refused or used code first.
+
+    Its visit ends before anything else was asked: "never measured" would refer a forged code to a guard.
+    """
+    first: tuple[Check, ...] = ()
+    if isinstance(facts.code, RefusedCode):
+        first = (Check.PASS,)
+    elif facts.code_is_used:
+        first = (Check.FRESH,)
+    return (*first, *rules.checks, *_ALWAYS_JUDGED)
 
 
 def _credential(facts: Facts) -> Pass | None:
@@ -152,6 +172,11 @@ def _check_pass(facts: Facts, rules: RuleSet) -> Reason | None:
         return _REFUSALS[facts.code.detail]
     if facts.code.credential.community != rules.community:
         return Reason.OTHER_COMMUNITY
+    if facts.directory is not None:
+        # A directory that came after the scan counts: its version stands in the record.
+        reason = _STATUSES.get(facts.directory.status_of(facts.code.credential.status_index))
+        if reason is not None:
+            return reason
     return Reason.CLOCK_NOT_TRUSTED if facts.code.needs_guard else None
 
 
