@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from passes import cbor, code_text
+from passes import code_text
 from passes.claims import decode_claims
 from passes.code_text import CodeForm
 from passes.envelope import Envelope, open_envelope
@@ -55,8 +55,3 @@ def _describe(envelope: Envelope) -> dict[str, Printable]:
         "holder_key": credential.holder_key.hex() if credential.holder_key else None,
     }
     return described
-
-
-def describe_cbor(raw: bytes) -> str:
-    """CBOR in a diagnostic form, any encoding. Raises EncodingInvalid."""
-    return repr(cbor.decode(raw, is_strict=False))

@@ -79,7 +79,7 @@ def open_guard_view(
             _view_context(directory.community, directory.version),
         )
         return dict(_entry(household, texts) for household, texts in cbor.as_map(cbor.decode(plain)).items())
-    except (InvalidTag, ValueError, TypeError) as error:
+    except (InvalidTag, ValueError) as error:
         raise SealedPartRefused("altered, of another version, or sealed to another key") from error
     except EncodingInvalid as error:
         raise SealedPartRefused(f"malformed: {error}") from error
