@@ -1,5 +1,7 @@
 """A scanner's bytes: delivered whole, byte by byte, after garbage, cut short, doubled, without an end."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def test_every_line_end_ends_one_code(end: bytes) -> None:
 def test_cutting_the_stream_anywhere_changes_nothing(cuts: list[int]) -> None:
     stream = CODE + b"\r\n" + b"second" + b"\r" + b"\n\n" + b"third\n"
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    pieces = [stream[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [stream[start:end] for start, end in itertools.pairwise(edges)]
     assert codes_of(Framer(), *pieces) == [CODE, b"second", b"third"]
 
 

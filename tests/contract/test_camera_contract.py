@@ -1,0 +1,116 @@
+"""What every camera gives: pixels, and codes out of them."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import segno
+from contract_parts import Listener, hardware
+from PIL import Image
+
+from drivers.camera_scanner import CameraScanner, CameraScannerSettings
+from drivers.frames import open_frames
+from drivers.frames_twin import CameraTwin
+from drivers.ports import CodeScanned, Component, ComponentHealth
+from drivers.qr import GreyFrame
+from model.credentials import Scanner
+
+EMPTY: GreyFrame = np.full((480, 640), 200, np.uint8)
+
+
+def frame_with(*codes: bytes) -> GreyFrame:
+    frame = EMPTY.copy()
+    for place, code in enumerate(codes):
+        png = io.BytesIO()
+        segno.make(code.decode(), error="q", micro=False).save(png, kind="png", scale=5, border=4)
+        picture = np.asarray(Image.open(png).convert("L"))
+        left = 10 + 310 * place
+        frame[20 : 20 + picture.shape[0], left : left + picture.shape[1]] = picture
+    return frame
+
+
+@pytest.fixture
+def camera_twin(tmp_path: Path) -> CameraTwin:
+    twin = CameraTwin(tmp_path)
+    twin.show(EMPTY)
+    return twin
+
+
+@pytest.fixture
+def camera(camera_twin: CameraTwin, tmp_path: Path, listener: Listener) -> Iterator[CameraScanner]:
+    settings = CameraScannerSettings(source=f"frames:{tmp_path}", frames_per_s=50, repeat_window_s=0.3)
+    camera = CameraScanner(settings)
+    camera.start(listener)
+    listener.await_nth(ComponentHealth)
+    yield camera
+    camera.stop()
+
+
+@pytest.mark.parametrize("source", ["twin"] + (["camera"] if "camera" in hardware() else []))
+def test_frames_are_grey_and_of_the_size_asked_for(source: str, camera_twin: CameraTwin, tmp_path: Path) -> None:
+    frames = open_frames(hardware()["camera"] if source == "camera" else f"frames:{tmp_path}", 640, 480)
+    frame = frames.next_frame()
+    frames.close()
+    assert frame.is_new
+    assert frame.pixels.shape == (480, 640)
+    assert frame.pixels.dtype == np.uint8
+
+
+def test_a_code_in_view_is_emitted_once_and_again_after_it_was_away(
+    camera: CameraScanner, camera_twin: CameraTwin, listener: Listener
+) -> None:
+    camera_twin.show(frame_with(b"GP1:FIRST"))
+    scanned = listener.await_nth(CodeScanned, 1)
+    assert (scanned.text, scanned.scanner, scanned.several) == (b"GP1:FIRST", Scanner.CAMERA, False)
+    for _ in range(5):
+        camera_twin.show(frame_with(b"GP1:FIRST"))
+    camera_twin.show(frame_with(b"GP1:SECOND"))
+    assert listener.await_nth(CodeScanned, 2).text == b"GP1:SECOND"
+    # Long enough out of view: by then the first code's window is over.
+    camera_twin.show(EMPTY)
+    last = listener.of(CodeScanned)[-1].at
+    listener.await_that(lambda: camera._monotonic() > last + 0.5)
+    camera_twin.show(frame_with(b"GP1:SECOND"))
+    assert listener.await_nth(CodeScanned, 3).text == b"GP1:SECOND"
+
+
+def test_two_different_codes_in_one_frame_are_several_and_neither_is_told(
+    camera: CameraScanner, camera_twin: CameraTwin, listener: Listener
+) -> None:
+    camera_twin.show(frame_with(b"GP1:FIRST", b"GP1:SECOND"))
+    scanned = listener.await_nth(CodeScanned)
+    assert scanned.several
+    assert scanned.text == b""
+
+
+def test_the_same_code_twice_in_one_frame_is_one_code(
+    camera: CameraScanner, camera_twin: CameraTwin, listener: Listener
+) -> None:
+    camera_twin.show(frame_with(b"GP1:SAME", b"GP1:SAME"))
+    scanned = listener.await_nth(CodeScanned)
+    assert (scanned.several, scanned.text) == (False, b"GP1:SAME")
+
+
+def test_a_camera_that_goes_is_reported_once_and_when_it_returns(
+    camera: CameraScanner, camera_twin: CameraTwin, listener: Listener
+) -> None:
+    camera_twin.unplug()
+    lost = listener.await_nth(ComponentHealth, 2)
+    assert (lost.component, lost.is_available) == (Component.CAMERA_SCANNER, False)
+    camera_twin.show(frame_with(b"GP1:BACK"))
+    assert listener.await_nth(ComponentHealth, 3).is_available
+    assert listener.await_nth(CodeScanned).text == b"GP1:BACK"
+
+
+def test_broken_pictures_are_passed_over_and_many_are_a_broken_camera(
+    camera: CameraScanner, camera_twin: CameraTwin, tmp_path: Path, listener: Listener
+) -> None:
+    broken = tmp_path / "other"
+    broken.write_bytes(b"P5\n640 480\n255\ncut short")
+    broken.replace(tmp_path / "frame.pgm")
+    lost = listener.await_nth(ComponentHealth, 2)
+    assert not lost.is_available
+    camera_twin.show(frame_with(b"GP1:WHOLE"))
+    assert listener.await_nth(CodeScanned).text == b"GP1:WHOLE"

@@ -1,0 +1,97 @@
+"""What every serial scanner does to the terminal: plugged, pulled, chattering, endless."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from contract_parts import Listener, hardware
+
+from drivers.ports import CodeScanned, Component, ComponentHealth
+from drivers.serial_scanner import NO_LINE_END, NOT_THERE, SerialScanner, SerialScannerSettings
+from drivers.serial_twin import SerialScannerTwin
+from model.credentials import Scanner
+
+CODE = b"GP1:6BFOXN*TS0BI$ZD"
+
+
+@pytest.fixture
+def scanner_twin(tmp_path: Path) -> Iterator[SerialScannerTwin]:
+    twin = SerialScannerTwin(tmp_path / "scanner")
+    twin.plug()
+    yield twin
+    twin.unplug()
+
+
+@pytest.fixture
+def scanner(tmp_path: Path, listener: Listener) -> Iterator[SerialScanner]:
+    scanner = SerialScanner(SerialScannerSettings(port=str(tmp_path / "scanner")))
+    scanner.start(listener)
+    yield scanner
+    scanner.stop()
+
+
+@pytest.mark.skipif("serial" not in hardware(), reason="GATEHOUSE_HARDWARE names no serial scanner")
+def test_a_real_scanner_reads_a_code_that_is_held_up(listener: Listener) -> None:
+    scanner = SerialScanner(SerialScannerSettings(port=hardware()["serial"]))
+    scanner.start(listener)
+    assert listener.await_nth(CodeScanned, within_s=30).text
+    scanner.stop()
+
+
+def test_a_code_arrives_without_its_line_end(
+    scanner_twin: SerialScannerTwin, scanner: SerialScanner, listener: Listener
+) -> None:
+    assert listener.await_nth(ComponentHealth).is_available
+    scanner_twin.type(CODE + b"\r\n")
+    scanned = listener.await_nth(CodeScanned)
+    assert (scanned.text, scanned.scanner, scanned.several) == (CODE, Scanner.SERIAL, False)
+
+
+def test_byte_by_byte_after_garbage_and_doubled_is_one_code(
+    scanner_twin: SerialScannerTwin, scanner: SerialScanner, listener: Listener
+) -> None:
+    listener.await_nth(ComponentHealth)
+    scanner_twin.type(b"\xff\x00\x1b[garbage\r")
+    for byte in CODE + b"\r":
+        scanner_twin.type(bytes((byte,)))
+    scanner_twin.type(CODE + b"\r" + b"other\r")
+    listener.await_nth(CodeScanned, 3)
+    assert [scanned.text for scanned in listener.of(CodeScanned)] == [b"\xff\x00\x1b[garbage", CODE, b"other"]
+
+
+def test_10_kb_without_an_end_makes_it_unavailable_until_a_code_comes(
+    scanner_twin: SerialScannerTwin, scanner: SerialScanner, listener: Listener
+) -> None:
+    listener.await_nth(ComponentHealth)
+    scanner_twin.type(b"A" * 10_240)
+    lost = listener.await_nth(ComponentHealth, 2)
+    assert (lost.is_available, lost.why) == (False, NO_LINE_END)
+    scanner_twin.type(b"\n" + CODE + b"\n")
+    assert listener.await_nth(CodeScanned).text == CODE
+    assert listener.await_nth(ComponentHealth, 3).is_available
+
+
+def test_unplugged_is_reported_once_and_replugged_it_reads_again(
+    scanner_twin: SerialScannerTwin, scanner: SerialScanner, listener: Listener
+) -> None:
+    assert listener.await_nth(ComponentHealth, 1).is_available
+    scanner_twin.type(b"half a co")
+    scanner_twin.unplug()
+    lost = listener.await_nth(ComponentHealth, 2)
+    assert (lost.component, lost.is_available, lost.why) == (Component.SERIAL_SCANNER, False, NOT_THERE)
+    scanner_twin.plug()
+    assert listener.await_nth(ComponentHealth, 3).is_available
+    scanner_twin.type(CODE + b"\n")
+    assert listener.await_nth(CodeScanned).text == CODE
+    assert len(listener.of(ComponentHealth)) == 3
+
+
+def test_a_scanner_that_was_never_there_is_reported_and_found_later(tmp_path: Path, listener: Listener) -> None:
+    scanner = SerialScanner(SerialScannerSettings(port=str(tmp_path / "scanner")))
+    scanner.start(listener)
+    assert not listener.await_nth(ComponentHealth, 1).is_available
+    twin = SerialScannerTwin(tmp_path / "scanner")
+    twin.plug()
+    assert listener.await_nth(ComponentHealth, 2).is_available
+    scanner.stop()
+    twin.unplug()
