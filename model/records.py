@@ -6,6 +6,7 @@ The format is final: kinds and field names are never renamed, new fields are add
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from math import isfinite
 from typing import assert_never
 
 from model.clock import ClockTrust
@@ -194,6 +195,7 @@ def _decision(record: DecisionRecord) -> dict[str, JsonValue]:
         "code": _code(facts.code),
         "code_used": facts.code_is_used,
         "household_entry": _household_entry(facts),
+        "pass_status": _pass_status(facts),
         "answered_yes": list(facts.answered_yes),
         "temperature": _temperature(facts.temperature),
         "first_temperature": _temperature(record.first_temperature),
@@ -250,6 +252,12 @@ def _household_entry(facts: Facts) -> dict[str, JsonValue] | None:
     return {"colour": entry.colour.name.lower(), "isolation": entry.isolation.name.lower()}
 
 
+def _pass_status(facts: Facts) -> str | None:
+    if not isinstance(facts.code, VerifiedCode) or facts.directory is None:
+        return None
+    return facts.directory.status_of(facts.code.credential.status_index).name.lower()
+
+
 def _temperature(judgement: TemperatureJudgement | None) -> dict[str, JsonValue] | None:
     if judgement is None:
         return None
@@ -262,7 +270,8 @@ def _temperature(judgement: TemperatureJudgement | None) -> dict[str, JsonValue]
     }
     if isinstance(reading, BurstReading):
         return fields | {
-            "samples_c": [float(sample) for sample in reading.samples_c],
+            # JSON has no NaN; the judgement beside it says that this was a fault.
+            "samples_c": [float(sample) if isfinite(sample) else None for sample in reading.samples_c],
             "can_c": float(reading.can_c),
             "supply_v": reading.supply_v,
         }

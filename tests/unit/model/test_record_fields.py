@@ -1,0 +1,192 @@
+"""model.records: the body of each kind of record, byte for byte; nothing personal in it.
+
+The golden bodies are the promise to every journal that was ever written: a change here is a new
+field, never another name.
+"""
+
+import json
+import math
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from model.clock import ClockTrust
+from model.credentials import CheckStage, RefusalDetail, RefusedCode, Scanner
+from model.identities import VisitId
+from model.reasons import Outcome, Reason
+from model.records import (
+    AbandonedRecord,
+    BarrierEvent,
+    BarrierRecord,
+    ClockRecord,
+    ConsumedCode,
+    DecisionRecord,
+    ModeRecord,
+    PassageEnd,
+    PassageRecord,
+    Record,
+    StartedRecord,
+    StepDone,
+    VisitStep,
+    consumed_by,
+    fields_of,
+)
+from model.rules import Check, Decision, Facts, decide
+from tests.unit.model.builders import (
+    HIGH,
+    HOLDER_STEP,
+    HOUSEHOLD,
+    PASS_ID,
+    burst,
+    facts,
+    fault,
+    judged,
+    resident_pass,
+    rule_set,
+    verified,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+STEPS = (
+    StepDone(step=VisitStep.ASK, result="no", after_s=1.23456),
+    StepDone(step=VisitStep.MEASURE, result="normal", after_s=2.5),
+    StepDone(step=VisitStep.CHECK, result="by_rules", after_s=2.5),
+    StepDone(step=VisitStep.SCAN, result="verified", after_s=3.0),
+)
+
+
+def decision_record(found: Facts, *, decision: Decision | None = None) -> DecisionRecord:
+    rules = rule_set(version=12)
+    return DecisionRecord(
+        visit=VisitId(8),
+        facts=found,
+        rules=rules,
+        decision=decision or decide(found, rules),
+        steps=STEPS,
+        scanner=Scanner.CAMERA,
+        first_temperature=None,
+        other_codes=0,
+    )
+
+
+GRANTED = decision_record(facts())
+REFUSED = decision_record(
+    facts(
+        code=RefusedCode(stage=CheckStage.TIME, detail=RefusalDetail.EXPIRED, pass_id=PASS_ID, household=HOUSEHOLD),
+        temperature=None,
+        known=None,
+    )
+)
+BY_GUARD = DecisionRecord(
+    visit=VisitId(9),
+    facts=facts(temperature=judged(fault()), answered_yes=("fever_or_cough",)),
+    rules=rule_set(version=12),
+    decision=Decision(outcome=Outcome.GRANTED, reason=Reason.GUARD_CONFIRMED, check=Check.TEMPERATURE),
+    steps=(),
+    scanner=Scanner.SERIAL,
+    first_temperature=HIGH,
+    other_codes=2,
+    referred_for=Reason.TEMPERATURE_INDETERMINATE,
+)
+RECORDS: dict[str, Record] = {
+    "decision_granted": GRANTED,
+    "decision_refused": REFUSED,
+    "decision_by_guard": BY_GUARD,
+    "passage": PassageRecord(visit=VisitId(8), end=PassageEnd.TAKEN, household=HOUSEHOLD, pass_id=PASS_ID),
+    "abandoned": AbandonedRecord(visit=VisitId(8), at_step=VisitStep.SCAN, steps=STEPS[:1]),
+    "barrier": BarrierRecord(event=BarrierEvent.FORCED_OPEN, visit=None),
+    "mode": ModeRecord(component="thermometer", is_available=False, why="absent"),
+    "clock": ClockRecord(trust=ClockTrust.NTP, jumped_s=-3.00049),
+    "started": StartedRecord(program="0.1.0", rules_version=12, directory_version=None),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_body_of_each_kind_stays_as_it_was_first_written(name: str) -> None:
+    kind, body = fields_of(RECORDS[name])
+    golden = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    assert {"kind": kind} | body == golden
+    assert list({"kind": kind} | body) == list(golden)
+
+
+def test_every_type_of_record_has_a_golden_body() -> None:
+    assert {type(record) for record in RECORDS.values()} == set(get_args(Record))
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_body_is_plain_json_and_survives_it(name: str) -> None:
+    _, body = fields_of(RECORDS[name])
+    text = json.dumps(body, allow_nan=False, ensure_ascii=False)
+    assert json.loads(text) == body
+
+
+def test_sample_that_is_no_number_is_null_in_the_body() -> None:
+    _, body = fields_of(decision_record(facts(temperature=judged(burst(math.nan)))))
+    json.dumps(body, allow_nan=False)
+    assert isinstance(body["temperature"], dict)
+    assert body["temperature"]["samples_c"] == [None] * 5
+    assert body["temperature"]["outcome"] == "indeterminate"
+
+
+@pytest.mark.parametrize("name", ["decision_granted", "decision_refused", "decision_by_guard"])
+def test_body_of_a_decision_holds_no_personal_data(name: str) -> None:
+    assert resident_pass().masked_name == "张*"
+    text = json.dumps(fields_of(RECORDS[name])[1], ensure_ascii=False)
+    assert "张" not in text
+    assert "name" not in text
+    assert "holder_key" not in text
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_no_field_of_a_record_is_shadowed_by_the_frame_of_the_body(name: str) -> None:
+    assert not {"v", "kind", "at"} & set(fields_of(RECORDS[name])[1])
+
+
+def test_all_inputs_of_a_decision_stand_in_its_body() -> None:
+    """So that it can be replayed: every fact has its field."""
+    assert {field.name for field in fields(Facts)} == {
+        "direction",
+        "gate",
+        "code",
+        "directory",
+        "temperature",
+        "code_is_used",
+        "answered_yes",
+    }
+    _, body = fields_of(GRANTED)
+    assert {
+        "direction",
+        "gate",
+        "code",
+        "directory_version",
+        "household_entry",
+        "pass_status",
+        "temperature",
+        "code_used",
+        "answered_yes",
+        "rules",
+    } <= set(body)
+
+
+class TestConsumedBy:
+    def test_grant_uses_up_the_holders_step(self) -> None:
+        assert consumed_by(GRANTED) == ConsumedCode(pass_id=PASS_ID, step=HOLDER_STEP)
+
+    def test_guards_grant_uses_it_up_too(self) -> None:
+        assert consumed_by(BY_GUARD) == ConsumedCode(pass_id=PASS_ID, step=HOLDER_STEP)
+
+    def test_refusal_uses_up_nothing(self) -> None:
+        denied = Decision(outcome=Outcome.DENIED, reason=Reason.WRONG_GATE, check=Check.GATE)
+        referred = Decision(outcome=Outcome.REFERRED, reason=Reason.TEMPERATURE_HIGH, check=Check.TEMPERATURE)
+        assert consumed_by(decision_record(facts(), decision=denied)) is None
+        assert consumed_by(decision_record(facts(), decision=referred)) is None
+        assert consumed_by(REFUSED) is None
+
+    def test_paper_pass_has_no_step_to_use_up(self) -> None:
+        assert consumed_by(decision_record(facts(code=verified(holder_step=None)))) is None
+
+    @pytest.mark.parametrize("name", ["passage", "abandoned", "barrier", "mode", "clock", "started"])
+    def test_only_decisions_use_up_codes(self, name: str) -> None:
+        assert consumed_by(RECORDS[name]) is None
