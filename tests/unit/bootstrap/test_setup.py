@@ -1,0 +1,153 @@
+"""What the setup says when something is wrong, and what the lanes count as a failure."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from bootstrap import environment, lanes, native
+from bootstrap.commands import run_command, trouble_of
+from bootstrap.lanes import Command, Lane, Verdict, run_lane
+from bootstrap.words import Trouble
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+        ("WARNING: Retrying … NewConnectionError: Failed to establish a new connection", "no network"),
+        ("Err:1 http://deb.debian.org/debian bookworm InRelease  Temporary failure resolving", "no network"),
+        (
+            "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+            "not the one that the lock names",
+        ),
+        ("ERROR: something new", "something new"),
+    ],
+)
+def test_a_failed_download_is_told_in_words_of_both_languages(line: str, words: str) -> None:
+    told = str(trouble_of("Installing", ["Collecting x", line]))
+    assert words in told
+    assert "What to do:" in told
+    assert any("\u4e00" <= character <= "\u9fff" for character in told)
+
+
+def test_a_program_that_hangs_is_stopped_and_told() -> None:
+    with pytest.raises(Trouble, match="took longer"):
+        run_command([sys.executable, "-c", "import time; time.sleep(60)"], at_most_s=0.3, purpose="Waiting")
+
+
+def test_a_program_that_is_not_there_is_told() -> None:
+    with pytest.raises(Trouble, match="could not be started"):
+        run_command(["no-such-program"], at_most_s=1, purpose="Fetching")
+
+
+def test_too_little_room_is_told_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9, 50_000_000))
+    (tmp_path / "requirements.lock").write_text("")
+    with pytest.raises(Trouble, match="Only 50 MB are free"):
+        environment.install(tmp_path, ["requirements.lock"])
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_a_changed_lock_or_a_moved_checkout_is_installed_again(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    (checkout / ".venv/bin").mkdir(parents=True)
+    (checkout / ".venv/bin/python").symlink_to(sys.executable)
+    (checkout / "requirements.lock").write_text("a==1")
+    environment._stamp(checkout, "requirements.lock").write_text(
+        environment._fingerprint(checkout, "requirements.lock")
+    )
+    assert environment.is_installed(checkout, "requirements.lock")
+    (checkout / "requirements.lock").write_text("a==2")
+    assert not environment.is_installed(checkout, "requirements.lock")
+    (checkout / "requirements.lock").write_text("a==1")
+    moved = checkout.rename(tmp_path / "moved")
+    assert not environment.is_installed(moved, "requirements.lock")
+
+
+def test_what_an_earlier_start_found_counts_only_while_it_is_there(tmp_path: Path) -> None:
+    record, broker = tmp_path / "native.json", tmp_path / "mosquitto"
+    broker.write_text("")
+    record.write_text(f'{{"GATEHOUSE_MOSQUITTO": "{broker}"}}')
+    assert native._known_and_still_there(record) == {"GATEHOUSE_MOSQUITTO": str(broker)}
+    broker.unlink()
+    assert native._known_and_still_there(record) is None
+    record.write_text("{")
+    assert native._known_and_still_there(record) is None
+
+
+def test_help_needs_no_installation(tmp_path: Path) -> None:
+    for name in ("run", "test"):
+        shutil.copy(CHECKOUT / name, tmp_path / name)
+        shutil.copy(CHECKOUT / "requirements.lock", tmp_path)
+    shutil.copytree(CHECKOUT / "bootstrap", tmp_path / "bootstrap")
+    for name in ("run", "test"):
+        done = subprocess.run([tmp_path / name, "--help"], capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0
+        assert f"./{name}" in done.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_the_first_file_is_read_by_an_old_python_and_says_that_it_is_old(tmp_path: Path) -> None:
+    """Read with the grammar of 3.4, and run with the version that an old Python would see."""
+    source = (CHECKOUT / "bootstrap/start.py").read_text()
+    ast.parse(source, feature_version=(3, 4))
+    assert not any(mark in source for mark in ('f"', "f'", "async "))
+    pretend = (
+        f"import sys; sys.version_info = (3, 9, 2); sys.argv = ['start.py']; exec(compile({source!r}, 's', 'exec'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", pretend.replace("__file__", "'start.py'")],
+        env={"PATH": str(tmp_path)}, capture_output=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "Python 3.11 or newer is needed" in done.stderr.decode()
+    assert "3.9" in done.stderr.decode()
+
+
+def lane(*programs: str, at_most_s: float = 20.0) -> Lane:
+    commands = [Command(words=[sys.executable, "-c", program]) for program in programs]
+    return Lane(name="lane", at_most_s=at_most_s, prepare=lambda: commands)
+
+
+def test_a_lane_fails_when_one_of_its_commands_does() -> None:
+    assert run_lane(lane("pass")).verdict is Verdict.PASSED
+    result = run_lane(lane("raise SystemExit(4)", "pass"))
+    assert (result.verdict, result.why.endswith("ended with 4")) == (Verdict.FAILED, True)
+
+
+def test_a_lane_that_takes_too_long_is_stopped_with_all_it_started() -> None:
+    program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    result = run_lane(lane(program, at_most_s=0.5))
+    assert result.verdict is Verdict.FAILED
+    assert "was stopped" in result.why
+
+
+def test_a_lane_without_a_single_test_fails(tmp_path: Path) -> None:
+    (tmp_path / "test_nothing.py").write_text("")
+    nothing = Lane(name="nothing", at_most_s=30.0, prepare=lambda: [lanes._pytest(str(tmp_path), "--rootdir", "/")])
+    result = run_lane(nothing)
+    assert (result.verdict, result.why) == (Verdict.FAILED, "no test was found")
+
+
+def test_a_lane_that_this_machine_cannot_run_is_skipped_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(lanes.HARDWARE_VARIABLE, raising=False)
+    (hardware,) = (each for each in lanes.LANES if each.name == "hardware")
+    result = run_lane(hardware)
+    assert result.verdict is Verdict.SKIPPED
+    assert lanes.HARDWARE_VARIABLE in result.why
+
+
+def test_ci_runs_the_tests_and_the_street() -> None:
+    script = (CHECKOUT / ".ci/run").read_text()
+    assert "./test" in script
+    assert "./run --check" in script
+    assert os.access(CHECKOUT / ".ci/run", os.X_OK)
