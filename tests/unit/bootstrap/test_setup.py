@@ -98,14 +98,15 @@ def test_help_needs_no_installation(tmp_path: Path) -> None:
 
 def test_the_first_file_is_read_by_an_old_python_and_says_that_it_is_old(tmp_path: Path) -> None:
     """Read with the grammar of 3.4, and run with the version that an old Python would see."""
-    source = (CHECKOUT / "bootstrap/start.py").read_text()
-    ast.parse(source, feature_version=(3, 4))
-    assert not any(mark in source for mark in ('f"', "f'", "async "))
+    start = CHECKOUT / "bootstrap/start.py"
+    ast.parse(start.read_text(), feature_version=(3, 4))
+    assert not any(mark in start.read_text() for mark in ('f"', "f'", "async "))
     pretend = (
-        f"import sys; sys.version_info = (3, 9, 2); sys.argv = ['start.py']; exec(compile({source!r}, 's', 'exec'))"
+        "import runpy, sys; sys.version_info = (3, 9, 2)\n"
+        f"sys.exit(runpy.run_path({str(start)!r}, run_name='start')['main']())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", pretend.replace("__file__", "'start.py'")],
+        [sys.executable, "-I", "-S", "-c", pretend],
         env={"PATH": str(tmp_path)}, capture_output=True, timeout=30, check=False,
     )  # fmt: skip
     assert done.returncode == 3
