@@ -172,11 +172,14 @@ def accept_key_list(
 def _read_key_list(payload: bytes) -> KeyList:
     kind, community, version, issued_at, rows = cbor.as_array(cbor.decode(payload), 5)
     cbor.as_int(kind, _KEY_LIST, _KEY_LIST)
+    records = [_read_record(row) for row in cbor.as_list(rows, MAX_KEYS)]
+    if len({record.key_id for record in records}) != len(records):
+        raise EncodingInvalid("a key is listed twice; each has one role")
     return key_list_of(
         CommunityId(cbor.as_text(community)),
         cbor.as_int(version, 1, _VERSION_LIMIT),
         _moment(issued_at),
-        [_read_record(row) for row in cbor.as_list(rows, MAX_KEYS)],
+        records,
     )
 
 

@@ -71,6 +71,14 @@ def test_signed_document_of_another_kind_is_no_key_list() -> None:
     assert fault_of(ROOT_KEY.sign(b"")) is DocumentFault.MALFORMED
 
 
+def test_key_with_two_roles_makes_the_list_malformed() -> None:
+    public = new_signing_key().public
+    rows = [[role.value, -8, public, 0, 2**31] for role in (KeyRole.PASS, KeyRole.DIRECTORY)]
+    assert fault_of(ROOT_KEY.sign(cbor.encode([1, COMMUNITY, 1, 0, rows]))) is DocumentFault.MALFORMED
+    single = ROOT_KEY.sign(cbor.encode([1, COMMUNITY, 1, 0, rows[:1]]))
+    assert accept_key_list(single, root_public=ROOT_KEY.public, community=COMMUNITY).version == 1
+
+
 def test_key_id_is_bound_to_its_key() -> None:
     keys = keys_of_version(1)
     assert all(key_id == key_id_of(record.public) for key_id, record in keys.records.items())
