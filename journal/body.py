@@ -8,17 +8,20 @@ from typing import Final
 
 from journal.errors import RecordInvalid
 from model.clock import Timestamp
+from model.identities import Epoch, Seq
 
 BODY_VERSION: Final = 1
 MAX_BODY_BYTES: Final = 32 * 1024
 """Named limit of a body in UTF-8. A decision with all its inputs takes 1 to 2 KiB."""
 
+COPY_NOTE_BYTES: Final = 128
+"""Kept free below the limit, so that every body can be copied with its `copy_of`."""
+
 KIND_GAP: Final = "gap"
-KIND_EPOCH: Final = "epoch"
-"""Kinds that the journal itself writes; the others belong to their devices."""
+"""The kind that the journal itself writes; the others belong to their devices."""
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,47}")
-_RESERVED = frozenset({"v", "kind", "at"})
+_RESERVED = frozenset({"v", "kind", "at", "copy_of"})
 
 
 def build_body(kind: str, at: Timestamp, fields: Mapping[str, object] | None = None) -> dict[str, object]:
@@ -47,15 +50,24 @@ def timestamp_to_json(at: Timestamp) -> dict[str, object]:
 def canonical_json(body: Mapping[str, object]) -> str:
     """Write a body as canonical JSON: sorted keys, no spaces, UTF-8 as is, no NaN.
 
-    Raises RecordInvalid when JSON cannot hold it or it is longer than MAX_BODY_BYTES.
+    Raises RecordInvalid when JSON cannot hold it or it is longer than MAX_BODY_BYTES less COPY_NOTE_BYTES.
     """
+    return _canonical(body, MAX_BODY_BYTES - COPY_NOTE_BYTES)
+
+
+def copy_text(text: str, epoch: Epoch, seq: Seq) -> str:
+    """Body of a record that repeats one of a closed epoch: the same, with `copy_of`."""
+    return _canonical({**parse_body(text), "copy_of": {"epoch": epoch, "seq": seq}}, MAX_BODY_BYTES)
+
+
+def _canonical(body: Mapping[str, object], max_bytes: int) -> str:
     try:
         text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         size = len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise RecordInvalid(f"body cannot be written as JSON ({type(error).__name__}): give plain values") from error
-    if size > MAX_BODY_BYTES:
-        raise RecordInvalid(f"body of {size} bytes: at most {MAX_BODY_BYTES}; leave out raw material")
+    if size > max_bytes:
+        raise RecordInvalid(f"body of {size} bytes: at most {max_bytes}; leave out raw material")
     return text
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from journal.envelope import Envelope
@@ -20,6 +21,10 @@ MAX_WAITING: Final = 1_000
 
 WAL_LIMIT_BYTES: Final = 4 * 1024 * 1024
 MAINTENANCE_INTERVAL_S: Final = 60.0
+ACKNOWLEDGED_KEPT: Final = timedelta(days=30)
+"""So that a centre restored from a backup can step back."""
+
+_FOREVER = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 OnDone = Callable[[Envelope | JournalError], None]
 
@@ -50,6 +55,7 @@ class Commits:
         self._waiting: queue.Queue[_Append | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._run, name="journal-commits", daemon=True)
         self._maintained_at = time.monotonic()
+        self._was_short = False
 
     def start(self) -> None:
         """Start the thread."""
@@ -111,6 +117,12 @@ class Commits:
             return
         self._maintained_at = time.monotonic()
         try:
+            is_short = self._journal.room().is_short
+            if is_short != self._was_short:
+                self._was_short = is_short
+                log.warning("journal_room is_short=%s", is_short)
+            # Short of room, the oldest acknowledged records go before their time: a new record is worth more.
+            self._journal.trim(_FOREVER if is_short else datetime.now(UTC) - ACKNOWLEDGED_KEPT)
             self._journal.maintain()
         except JournalError as error:
             log.warning("journal_maintenance_failed why=%s", error)

@@ -15,6 +15,7 @@ from journal.body import recorded_wall_s
 from journal.envelope import Envelope
 from journal.schema import (
     COLUMNS,
+    INSERT_RECORD,
     SEQ_BITS,
     add_epoch,
     connect_writer,
@@ -97,7 +98,7 @@ def _carry_over(path: Path, fresh: Path, device: DeviceId) -> tuple[int, tuple[L
                 if before is not None and envelope.seq > before.seq + 1:
                     lost.append(LostRange(epoch=epoch, from_seq=Seq(before.seq + 1), to_seq=Seq(envelope.seq - 1)))
                 row = to_row(envelope, number, recorded_wall_s(envelope.body))
-                target.execute("INSERT INTO records VALUES(?,?,?,?,?,?,?,?)", row)
+                target.execute(INSERT_RECORD, row)
                 before = envelope
                 count += 1
         # The damaged file may have lost its tail: its last epoch must not go on under seqs that were used.

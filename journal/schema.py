@@ -101,6 +101,7 @@ def new_epoch() -> Epoch:
 
 
 Row = tuple[int, bytes, bytes, str, bytes, bytes | None, str | None]
+INSERT_RECORD: Final = "INSERT INTO records VALUES(?,?,?,?,?,?,?,?)"
 COLUMNS: Final = "id, prev, hash, body, personal_digest, salt, personal"
 
 

@@ -5,24 +5,27 @@ one fsync. `maintain` checkpoints, trims, saves the cursors, and its own commit 
 A record that the centre has not acknowledged is never deleted. One process at a time holds a journal (lock beside it).
 """
 
-import fcntl
 import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Self, TextIO
+from typing import Final, Self
 
-from journal.body import KIND_GAP, build_body, canonical_json, wall_of
+from journal.body import KIND_GAP, build_body, canonical_json, copy_text, recorded_wall_s, wall_of
 from journal.envelope import SALT_BYTES, ZERO_HASH, Envelope, seal
-from journal.errors import AlreadyConsumed, JournalBusy, JournalDamaged, JournalError, RecordInvalid
+from journal.errors import AlreadyConsumed, JournalDamaged, RecordInvalid
 from journal.facts import AckOutcome, EpochState, Head, Room
+from journal.lock import lock_beside
+from journal.retention import save_cursors, trim_epoch
 from journal.salvage import SalvageReport, finish_interrupted, salvage
 from journal.schema import (
     COLUMNS,
+    INSERT_RECORD,
     PAGE_BYTES,
     SEQ_BITS,
     add_epoch,
@@ -43,6 +46,7 @@ MAX_CONSUMED: Final = 10_000
 """Consumed codes kept: counted, not timed, so that a clock that jumps cannot forget one. Hours at the busiest gate."""
 
 MAX_READ: Final = 1_000
+COPY_BATCH: Final = 200
 _TAIL_CHECKED: Final = 200  # rows whose chain is checked at every start; the whole chain: journal.verify
 
 
@@ -58,7 +62,7 @@ class Journal:
         self._lock = threading.RLock()  # the writer
         self._read_lock = threading.Lock()
         self._head = Head(epoch=Epoch(""), seq=Seq(0), hash=ZERO_HASH)
-        self._lock_file = _lock_beside(path)
+        self._lock_file = lock_beside(path)
         try:
             self._writer = connect_writer(path, max_bytes=max_bytes)
             self._reader = connect_reader(path)
@@ -78,7 +82,7 @@ class Journal:
         try:
             return cls(path, device, max_bytes=max_bytes)
         except JournalDamaged:
-            with _lock_beside(path):
+            with lock_beside(path):
                 report = salvage(path, device)
         journal = cls(path, device, max_bytes=max_bytes)
         journal.salvaged = report
@@ -109,16 +113,7 @@ class Journal:
         """
         text = canonical_json(body)
         with self._lock:
-            salt = secrets.token_hex(SALT_BYTES) if personal is not None else None
-            envelope = seal(
-                device=self.device,
-                epoch=self._head.epoch,
-                seq=Seq(self._head.seq + 1),
-                prev=self._head.hash,
-                body=text,
-                salt=salt,
-                personal=personal,
-            )
+            envelope = self._seal(self._head, text, personal)
             for code in consume:
                 if self.is_consumed(code.pass_id, code.step):
                     raise AlreadyConsumed(code.pass_id, code.step)
@@ -175,8 +170,11 @@ class Journal:
         """
         if epoch not in self._numbers:
             return AckOutcome.UNKNOWN_EPOCH
-        if seq > self._head_seq(epoch):
-            return AckOutcome.AHEAD
+        head_seq = self._head_seq(epoch)
+        if seq > head_seq:
+            if epoch == self._head.epoch or self.get_state(f"forked/{epoch}") is not None:
+                return AckOutcome.AHEAD
+            seq, hash_at_seq = head_seq, None  # an old epoch whose tail was lost here: the centre has all of it
         if seq > 0 and hash_at_seq is not None:
             ours = self.read(seq, 1, epoch)
             if ours and ours[0].seq == seq and ours[0].hash != hash_at_seq:
@@ -186,7 +184,6 @@ class Journal:
             self._acked[epoch] = Seq(seq)
             if seq == before:
                 return AckOutcome.UNCHANGED
-            self._cursors_changed = True
             return AckOutcome.ADVANCED if seq > before else AckOutcome.STEPPED_BACK
 
     def range_gone(self, epoch: Epoch, from_seq: int, to_seq: int, why: str, at: Timestamp) -> Envelope:
@@ -206,18 +203,20 @@ class Journal:
             fields = {"epoch": epoch, "from": from_seq, "to": to_seq, "why": why}
             return self.append(build_body(KIND_GAP, at, fields), state={key: f"{head.epoch}/{head.seq + 1}"})
 
-    def begin_epoch(self) -> Epoch:
-        """Close the current epoch and begin a new one; its records follow under the new epoch from seq 1."""
-        with self._lock, sorted_errors(self.path):
-            epoch = new_epoch()
-            number = max(self._numbers.values(), default=0) + 1
-            self._writer.execute("BEGIN IMMEDIATE")
-            add_epoch(self._writer, number, epoch, 0)
-            self._writer.execute("COMMIT")
-            self._numbers[epoch] = number
-            self._acked[epoch] = Seq(0)
-            self._head = Head(epoch=epoch, seq=Seq(0), hash=ZERO_HASH)
-            return epoch
+    def carry_forward(self, epoch: Epoch) -> int:
+        """Copy what an epoch holds beyond its mark into a new one, because the centre holds another history of it.
+
+        The current epoch is closed by this. Each batch of copies moves the old cursor in its own transaction, so that a
+        power cut doubles nothing. Copies say `copy_of`. Returns how many. Raises JournalError; call again to go on.
+        """
+        count = 0
+        with self._lock:
+            if epoch == self._head.epoch:
+                self._begin_epoch({f"forked/{epoch}": "1"})
+            while batch := self.read(self._acked[epoch] + 1, COPY_BATCH, epoch):
+                self._copy(batch)
+                count += len(batch)
+        return count
 
     def get_state(self, key: str) -> str | None:
         """A value that was saved with an append."""
@@ -239,9 +238,14 @@ class Journal:
         )
 
     def trim(self, before: datetime) -> int:
-        """Delete acknowledged records older than `before`, oldest first; each epoch's head stays. Returns the count."""
+        """Delete acknowledged records older than `before`, oldest first; each epoch's head stays. Returns the count.
+
+        At most TRIM_BATCH of an epoch at once, so that an append does not wait long: call again.
+        """
+        before_s = int(before.timestamp())
         with self._lock, sorted_errors(self.path):
-            return sum(self._trim_epoch(epoch, int(before.timestamp())) for epoch in tuple(self._numbers))
+            cursors = [(number, self._acked[epoch]) for epoch, number in self._numbers.items()]
+            return sum(trim_epoch(self._writer, number, acked, before_s) for number, acked in cursors)
 
     def purge_personal(self, epoch: Epoch, up_to_seq: int) -> int:
         """Delete personal parts and salts up to a seq, overwriting them; the chain stays whole. Returns the count."""
@@ -272,24 +276,62 @@ class Journal:
 
     # below: under the writer's lock
 
+    def _begin_epoch(self, state: Mapping[str, str]) -> None:
+        epoch = new_epoch()
+        number = max(self._numbers.values(), default=0) + 1
+        with self._transaction() as writer:
+            add_epoch(writer, number, epoch, 0)
+            writer.executemany("INSERT OR REPLACE INTO state VALUES(?,?)", state.items())
+        self._numbers[epoch] = number
+        self._acked[epoch] = Seq(0)
+        self._head = Head(epoch=epoch, seq=Seq(0), hash=ZERO_HASH)
+
+    def _copy(self, batch: Sequence[Envelope]) -> None:
+        head, source = self._head, batch[0].epoch
+        with self._transaction() as writer:
+            for envelope in batch:
+                copy = self._seal(head, copy_text(envelope.body, envelope.epoch, envelope.seq), envelope.personal)
+                row = to_row(copy, self._numbers[head.epoch], recorded_wall_s(envelope.body))
+                writer.execute(INSERT_RECORD, row)
+                head = Head(epoch=copy.epoch, seq=copy.seq, hash=copy.hash)
+            done = (batch[-1].seq, self._numbers[source])
+            writer.execute("UPDATE epochs SET acked_seq=? WHERE number=?", done)
+        self._head = head
+        self._acked[source] = batch[-1].seq
+
+    def _seal(self, head: Head, text: str, personal: str | None) -> Envelope:
+        return seal(
+            device=self.device,
+            epoch=head.epoch,
+            seq=Seq(head.seq + 1),
+            prev=head.hash,
+            body=text,
+            salt=secrets.token_hex(SALT_BYTES) if personal is not None else None,
+            personal=personal,
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit what happens inside, or nothing of it."""
+        writer = self._writer
+        with sorted_errors(self.path):
+            writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield writer
+                writer.execute("COMMIT")
+            except BaseException:
+                if writer.in_transaction:
+                    writer.execute("ROLLBACK")
+                raise
+
     def _write(
         self, envelope: Envelope, wall_s: int, consume: Sequence[ConsumedCode], state: Mapping[str, str]
     ) -> None:
-        writer = self._writer
-        try:
-            with sorted_errors(self.path):
-                writer.execute("BEGIN IMMEDIATE")
-                number = self._numbers[envelope.epoch]
-                writer.execute("INSERT INTO records VALUES(?,?,?,?,?,?,?,?)", to_row(envelope, number, wall_s))
-                for code in consume:
-                    self._insert_consumed(code)
-                writer.executemany("INSERT OR REPLACE INTO state VALUES(?,?)", state.items())
-                writer.execute("COMMIT")
-        except JournalError:
-            if writer.in_transaction:
-                with sorted_errors(self.path):
-                    writer.execute("ROLLBACK")
-            raise
+        with self._transaction() as writer:
+            writer.execute(INSERT_RECORD, to_row(envelope, self._numbers[envelope.epoch], wall_s))
+            for code in consume:
+                self._insert_consumed(code)
+            writer.executemany("INSERT OR REPLACE INTO state VALUES(?,?)", state.items())
 
     def _insert_consumed(self, code: ConsumedCode) -> None:
         try:
@@ -301,39 +343,11 @@ class Journal:
         self._writer.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
 
     def _save_cursors(self) -> None:
-        writer = self._writer
-        writer.execute("BEGIN IMMEDIATE")
-        try:
-            rows = [(seq, self._numbers[epoch]) for epoch, seq in self._acked.items()]
-            writer.executemany("UPDATE epochs SET acked_seq=? WHERE number=?", rows)
-            writer.executemany(
-                "INSERT OR IGNORE INTO consumed(code) VALUES(?)", [(key,) for key in self._unsaved_codes]
-            )
-            writer.execute("DELETE FROM consumed WHERE id <= (SELECT MAX(id) FROM consumed) - ?", (MAX_CONSUMED,))
-            # The page changes even when nothing else did, so that the commit writes the new log's header.
-            writer.execute("INSERT OR REPLACE INTO meta VALUES('maintained', ?)", (secrets.token_hex(4),))
-            writer.execute("COMMIT")
-        except sqlite3.Error:
-            if writer.in_transaction:
-                writer.execute("ROLLBACK")
-            raise
+        acked = {self._numbers[epoch]: int(seq) for epoch, seq in self._acked.items()}
+        save_cursors(self._writer, acked, self._unsaved_codes, MAX_CONSUMED)
         self._unsaved_codes.clear()
-        self._cursors_changed = False
         for key in list(self._consumed)[:-MAX_CONSUMED]:
             del self._consumed[key]
-
-    def _trim_epoch(self, epoch: Epoch, before_s: int) -> int:
-        number = self._numbers[epoch]
-        low, high = record_id(number, 1), record_id(number, (1 << SEQ_BITS) - 1)
-        bounds = (low, high)
-        young = self._writer.execute(
-            "SELECT MIN(id) FROM records WHERE id BETWEEN ? AND ? AND wall_s >= ?", (*bounds, before_s)
-        ).fetchone()[0]
-        last = self._writer.execute("SELECT MAX(id) FROM records WHERE id BETWEEN ? AND ?", bounds).fetchone()[0]
-        if last is None:
-            return 0
-        up_to = min(last - 1, record_id(number, self._acked[epoch]), young - 1 if young is not None else last)
-        return self._writer.execute("DELETE FROM records WHERE id BETWEEN ? AND ?", (low, up_to)).rowcount
 
     def _load(self) -> None:
         with sorted_errors(self.path):
@@ -348,9 +362,8 @@ class Journal:
             codes = self._writer.execute("SELECT code FROM consumed ORDER BY id").fetchall()
             self._consumed: dict[bytes, None] = dict.fromkeys(row[0] for row in codes)
             self._unsaved_codes: list[bytes] = []
-            self._cursors_changed = False
         if not self._numbers:
-            self.begin_epoch()
+            self._begin_epoch({})
             return
         self._load_head(next(reversed(self._numbers)))
 
@@ -385,17 +398,6 @@ class Journal:
             acked_seq=self._acked[epoch],
             is_current=epoch == self._head.epoch,
         )
-
-
-def _lock_beside(path: Path) -> TextIO:
-    with sorted_errors(path):
-        lock_file = Path(f"{path}.lock").open("w")  # noqa: SIM115 held as long as the journal
-    try:
-        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock_file.close()
-        raise JournalBusy(f"{path} is held by another process: stop it first") from error
-    return lock_file
 
 
 def _code_key(pass_id: str, step: int) -> bytes:

@@ -169,7 +169,11 @@ class Publisher:
                 if time.monotonic() - self._resent_at >= self._settings.resend_soonest_s:
                     self._resend_at = 0.0
             case AckOutcome.AHEAD | AckOutcome.CONFLICT:
+                # This card was restored from an image, or two cards run under one identity. Nothing is lost: what the
+                # centre did not take goes out under a new epoch.
                 log.error("mark_does_not_fit outcome=%s epoch=%s seq=%d", outcome.value, epoch, mark.seq)
+                self.journal.carry_forward(epoch)
+                self._epoch = None
                 self._on_trouble(outcome, epoch)
             case AckOutcome.UNKNOWN_EPOCH:
                 log.warning("mark_of_unknown_epoch epoch=%s", epoch)

@@ -1,0 +1,45 @@
+"""What is kept and what may go: cursors, consumed codes, acknowledged records."""
+
+import secrets
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from journal.schema import SEQ_BITS, record_id
+
+TRIM_BATCH: Final = 2_000
+
+
+def save_cursors(
+    writer: sqlite3.Connection, acked: Mapping[int, int], codes: Sequence[bytes], max_consumed: int
+) -> None:
+    """Save the marks by epoch number and the codes heard from other gates, and forget the oldest codes: one commit."""
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        writer.executemany("UPDATE epochs SET acked_seq=? WHERE number=?", [(seq, n) for n, seq in acked.items()])
+        writer.executemany("INSERT OR IGNORE INTO consumed(code) VALUES(?)", [(code,) for code in codes])
+        writer.execute("DELETE FROM consumed WHERE id <= (SELECT MAX(id) FROM consumed) - ?", (max_consumed,))
+        # A page changes even when nothing else did, so that this commit writes the new log's header.
+        writer.execute("INSERT OR REPLACE INTO meta VALUES('maintained', ?)", (secrets.token_hex(4),))
+        writer.execute("COMMIT")
+    except sqlite3.Error:
+        if writer.in_transaction:
+            writer.execute("ROLLBACK")
+        raise
+
+
+def trim_epoch(writer: sqlite3.Connection, number: int, acked_seq: int, before_s: int) -> int:
+    """Delete the oldest records of an epoch: acknowledged, older than before_s, never its last. Returns how many."""
+    low, high = record_id(number, 1), record_id(number, (1 << SEQ_BITS) - 1)
+    first, last = writer.execute(
+        "SELECT MIN(id), MAX(id) FROM records WHERE id BETWEEN ? AND ?", (low, high)
+    ).fetchone()
+    if first is None:
+        return 0
+    up_to = min(last - 1, record_id(number, acked_seq), first + TRIM_BATCH - 1)
+    young = writer.execute(
+        "SELECT MIN(id) FROM records WHERE id BETWEEN ? AND ? AND wall_s >= ?", (first, up_to, before_s)
+    ).fetchone()[0]
+    # From the front only, or the chain would have a hole: one young record protects all behind it.
+    up_to = up_to if young is None else young - 1
+    return writer.execute("DELETE FROM records WHERE id BETWEEN ? AND ?", (first, up_to)).rowcount
