@@ -133,6 +133,7 @@ class View:
         self._last = FrameRead(codes=())
         self._frames_since_code = IN_VIEW_FRAMES
         self._frames = 0
+        self._was_thorough = False
 
     def look(self, frame: Frame, at: Instant) -> CodeScanned | None:
         """What a frame adds: a code that came into view, or several, or nothing."""
@@ -152,8 +153,9 @@ class View:
         self._frames += 1
         is_held_up = self._frames_since_code < IN_VIEW_FRAMES
         thoroughly = is_held_up or self._frames % THOROUGH_EVERY == 0
-        if not frame.is_new and not thoroughly:
-            return self._last
+        if not frame.is_new and (self._was_thorough or not thoroughly):
+            return self._last  # the same pixels read the same way again would say the same
+        self._was_thorough = thoroughly
         read = self._reader.read(frame.pixels, thoroughly=thoroughly)
         self._frames_since_code = 0 if read.codes else min(self._frames_since_code + 1, IN_VIEW_FRAMES)
         return read

@@ -1,7 +1,7 @@
-"""Parts of the device contracts. Each contract runs on the twin, and on the real device where GATEHOUSE_HARDWARE names it.
+"""Parts of the device contracts, which run on the twins, and on real devices where GATEHOUSE_HARDWARE names them.
 
-GATEHOUSE_HARDWARE="mlx90614=/dev/i2c-1,serial=/dev/ttyACM0,camera=picamera2,pins=lgpio/17/27" names devices; `pins` needs
-a wire between the two BCM numbers (output/input).
+GATEHOUSE_HARDWARE="mlx90614=/dev/i2c-1,serial=/dev/ttyACM0,camera=picamera2,pins=lgpio/17/27" names devices; `pins`
+needs a wire between the two BCM numbers (output/input).
 """
 
 import json
@@ -56,7 +56,10 @@ class Listener:
 
 
 class Outside:
-    """The world outside the terminal's pins, as the simulator sees it: drives inputs and sees outputs. events: every line that came, in order; None once the terminal is gone."""
+    """The world outside the terminal's pins, as the simulator sees it: drives inputs and sees outputs.
+
+    events: every line that came, in order; None once the terminal is gone.
+    """
 
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)

@@ -94,8 +94,8 @@ def test_a_killed_terminal_is_known_outside_by_its_wire(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}
     )
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         assert process.stdout.readline() == b"released\n"
         world = Outside(tmp_path / "killed")
         world.await_that(lambda: world.events == [{"snapshot": {str(RELAY): 1}}])
@@ -142,7 +142,7 @@ def test_lamps_and_buzzer_show_a_signal_and_end_by_themselves(
     outside.await_that(lambda: outside.levels(24) == [0, 1])
     alarm.stop()
     outside.await_levels(24, 0, 1, 0)
-    assert outside.levels(23)[-1] == outside.levels(25)[-1] == 0
+    outside.await_that(lambda: outside.levels(23)[-1] == outside.levels(25)[-1] == 0)
 
 
 def test_contacts_report_their_start_their_changes_and_no_bounce(
@@ -193,7 +193,14 @@ def test_the_wire_refuses_what_makes_no_sense_and_goes_on(
 ) -> None:
     barrier = Barrier(BarrierSettings(pin=RELAY), pins)
     barrier.start(listener)
-    for nonsense in ({"pin": RELAY, "level": 1}, {"pin": 99, "level": 1}, {"pin": 5}, [], {"pin": "a", "level": 0}):
+    nonsenses: tuple[object, ...] = (
+        {"pin": RELAY, "level": 1},
+        {"pin": 99, "level": 1},
+        {"pin": 5},
+        [],
+        {"pin": "a", "level": 0},
+    )
+    for nonsense in nonsenses:
         outside.say(nonsense)
     outside.await_that(lambda: len([event for event in outside.events if event and "error" in event]) == 5)
     barrier.release(1.0)

@@ -12,7 +12,8 @@ CLOSED = Contact(level=False)
 
 def play(edges: list[tuple[float, bool]], looks: list[float], debounce_s: float = DEBOUNCE_S) -> list[Change]:
     """Feed edges in their order, looking at the clock only at `looks`: a slow poll sees everything late."""
-    contact, changes = CLOSED, []
+    contact = CLOSED
+    changes: list[Change] = []
     moments = sorted([(at, 1, level) for at, level in edges] + [(at, 0, False) for at in looks])
     for at, is_edge, level in moments:
         if is_edge:
