@@ -23,6 +23,12 @@ ROOMS = frozenset({"model", "config", "gatehouse", "bootstrap", "tests"} | HARDW
 HOME_OF_PROCESSES = frozenset({"gatehouse"})  # reached by `python -m`, never imported
 
 
+# Rooms of the centre that serve web and stand on store: those of the design, and whatever folder is added.
+SERVICES = {"ingest", "registry", "desk", "isolation", "alarms", "duty", "ledgers", "accounts"} | {
+    file.parent.name for file in (CHECKOUT / "center").glob("*/__init__.py") if file.parent.name not in {"web", "store"}
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """Modules that start with `name`, and the only rooms (by prefix) that they may import from the project."""
@@ -112,10 +118,9 @@ def _inside_the_center(module: str, name: str) -> bool:
     if not (_is_in(module, "center") and _is_in(name, "center")):
         return True
     here, there = (each.split(".")[1] if "." in each else "" for each in (module, name))
-    here_is_a_room, there_is_a_room = ((CHECKOUT / "center" / each).is_dir() for each in (here, there))
     if there == "web":
-        return here == "web" or not here_is_a_room  # what puts the centre together stands beside the rooms
-    return here != "store" or there == "store" or not there_is_a_room
+        return here not in SERVICES | {"store"}  # what puts the centre together stands beside the rooms
+    return here != "store" or there not in SERVICES
 
 
 def _room_of(module: str) -> Room | None:
