@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from model.credentials import CheckStage, RefusedCode, VerifiedCode
 from passes.check import ALL_STAGES, check_code
-from passes.mutant_world import World
-from passes.mutants import TRICKS, Mutant, make_mutant
+from simulator.mutant_world import World
+from simulator.mutants import TRICKS, Mutant, make_mutant
 
 MAX_EXAMPLES = 5
 PROGRESS_INTERVAL_S = 5.0

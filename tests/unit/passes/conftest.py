@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from passes.mutant_world import World
+from simulator.mutant_world import World
 
 ROOT = Path(__file__).parents[3]
 

@@ -13,7 +13,7 @@ from passes.code_text import ALPHABET, MAX_CODE_LENGTH, CodeForm, write_text
 from passes.envelope import seal
 from passes.holder import STEP_TOLERANCE, step_at, write_holder_code
 from passes.keys import KeyRole, key_list_of, record_of
-from passes.mutant_world import NOW, REVOKED, SUSPENDED, UNKNOWN, World
+from simulator.mutant_world import NOW, REVOKED, SUSPENDED, UNKNOWN, World
 
 WORLD = World(11)
 

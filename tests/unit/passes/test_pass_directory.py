@@ -26,8 +26,8 @@ from passes.directory_chunks import (
 from passes.directory_file import load_last_good, save_last_good
 from passes.errors import DocumentFault, DocumentRefused
 from passes.keys import SigningKey
-from passes.mutant_world import COMMUNITY, NOW, World
 from passes.sealed import GuardEntry, SealedPartRefused, open_guard_view, seal_guard_view
+from simulator.mutant_world import COMMUNITY, NOW, World
 
 WORLD = World(31)
 SIGNER = WORLD.signers.directory

@@ -6,8 +6,8 @@ import pytest
 
 from model.credentials import CheckStage, VerifiedCode
 from passes.check import ALL_STAGES, check_code
-from passes.mutant_world import World
-from passes.mutants import TRICKS, make_mutant
+from simulator.mutant_world import World
+from simulator.mutants import TRICKS, make_mutant
 
 SHARE = 2400
 

@@ -22,8 +22,8 @@ from passes.holder import step_at
 from passes.inspection import inspect_code
 from passes.issue import IssuedPass, issue_pass, new_pass_id
 from passes.keys import KeyRecord
-from passes.mutant_world import COMMUNITY, NOW, World
 from passes.qr import Medium, qr_code, qr_matrix, qr_png, qr_svg
+from simulator.mutant_world import COMMUNITY, NOW, World
 
 WORLD = World(21)
 TYPICAL = replace(

@@ -26,7 +26,7 @@ from passes.keys import (
     record_of,
     sign_key_list,
 )
-from passes.mutant_world import COMMUNITY, NOW, World
+from simulator.mutant_world import COMMUNITY, NOW, World
 
 ROOT_KEY = new_signing_key()
 

@@ -13,7 +13,7 @@ from passes.code_text import CodeForm, write_text
 from passes.envelope import open_envelope
 from passes.holder import SoftwareHolder, new_software_holder, step_at
 from passes.keys import KeyRole, key_list_of, record_of
-from passes.mutant_world import NOW
+from simulator.mutant_world import NOW
 
 
 def test_tokens_signed_by_cwt_are_accepted_as_codes(cases: ModuleType) -> None:

@@ -15,7 +15,7 @@ from passes.claims import CLAIM_GATEHOUSE, to_claims
 from passes.code_text import ALPHABET, MAX_CODE_LENGTH, PREFIX_LENGTH, CodeForm, form_of, write_text
 from passes.envelope import COSE_SIGN1_TAG, EDDSA, Envelope, protected_header, seal
 from passes.holder import STEP_TOLERANCE, step_at, write_holder_code
-from passes.mutant_world import NOW, REVOKED, SUSPENDED, UNKNOWN, World
+from simulator.mutant_world import NOW, REVOKED, SUSPENDED, UNKNOWN, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
