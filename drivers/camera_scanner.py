@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.errors import DriverSettingsRefused, DriverUnavailable, ReadingInvalid
-from drivers.frames import Frame, FrameSource, open_frames
+from drivers.frames import Frame, FrameSource, check_source_spec, open_frames
 from drivers.ports import CodeScanned, Component, ComponentHealth, Emit
 from drivers.qr import FrameRead, QrReader
 from drivers.repeats import Repeats
@@ -44,6 +44,9 @@ class CameraScannerSettings:
             raise DriverSettingsRefused(f"camera: frames_per_s {self.frames_per_s}, give 0.5 to 60")
         if not 0 <= self.repeat_window_s <= 60:
             raise DriverSettingsRefused(f"camera: repeat_window_s {self.repeat_window_s}, give 0 to 60")
+        if not (64 <= self.width <= 4096 and 64 <= self.height <= 4096):
+            raise DriverSettingsRefused(f"camera: {self.width} x {self.height} pixels, give 64 to 4096 a side")
+        check_source_spec(self.source)
 
 
 class CameraScanner:

@@ -42,11 +42,16 @@ class FrameSource(Protocol):
 
 def open_frames(spec: str, width: int, height: int) -> FrameSource:
     """Open what `spec` names. Raises DriverUnavailable with what to do, DriverSettingsRefused for another spec."""
-    if spec.startswith(FILES_PREFIX):
-        return FrameFiles(Path(spec.removeprefix(FILES_PREFIX)))
+    check_source_spec(spec)
     if spec == PICAMERA2:
         return PicameraFrames(width, height)
-    raise DriverSettingsRefused(f"camera {spec!r}: give picamera2, or frames:/dir")
+    return FrameFiles(Path(spec.removeprefix(FILES_PREFIX)))
+
+
+def check_source_spec(spec: str) -> None:
+    """Raise DriverSettingsRefused unless `spec` has a source's form."""
+    if spec != PICAMERA2 and not spec.startswith(FILES_PREFIX):
+        raise DriverSettingsRefused(f"camera {spec!r}: give picamera2, or frames:/dir")
 
 
 class FrameFiles:

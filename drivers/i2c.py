@@ -50,12 +50,16 @@ class I2cBus:
 
 def open_bus(spec: int | str) -> I2cBus:
     """Open the bus that `spec` names. Raises OSError when it is not there, DriverSettingsRefused when it names none."""
+    check_bus_spec(spec)
     if isinstance(spec, str) and spec.startswith(WIRE_PREFIX):
         return I2cBus(_WireSMBus(spec.removeprefix(WIRE_PREFIX)))
-    if isinstance(spec, str) and spec.isdecimal():
-        spec = int(spec)
-    if isinstance(spec, int) or spec.startswith("/dev/"):
-        return I2cBus(SMBus(spec))
+    return I2cBus(SMBus(int(spec) if isinstance(spec, str) and spec.isdecimal() else spec))
+
+
+def check_bus_spec(spec: int | str) -> None:
+    """Raise DriverSettingsRefused unless `spec` has a bus's form."""
+    if isinstance(spec, int) or spec.isdecimal() or spec.startswith((WIRE_PREFIX, "/dev/")):
+        return
     raise DriverSettingsRefused(f"I2C bus {spec!r}: give a number, /dev/i2c-N, or unix:/path of a twin")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from drivers import mlx90614_words as words
 from drivers.errors import DriverSettingsRefused
-from drivers.i2c import I2cBus, open_bus
+from drivers.i2c import I2cBus, check_bus_spec, open_bus
 from drivers.mlx90614_words import Mlx90614Variant, WordInvalid
 from drivers.ports import BurstDone, Component, ComponentHealth, Emit
 from model.clock import Instant
@@ -49,10 +49,20 @@ class Mlx90614Settings:
             raise DriverSettingsRefused(f"thermometer burst_size {self.burst_size}: give 1 to {BURST_MAX}")
         if not 0x03 <= self.address <= 0x77:
             raise DriverSettingsRefused(f"thermometer address 0x{self.address:02x}: give 0x03 to 0x77")
+        if self.supply_v is not None and not 2.6 <= self.supply_v <= 5.5:
+            raise DriverSettingsRefused(f"thermometer supply_v {self.supply_v}: give 2.6 to 5.5, or leave it out")
+        for name, value_s, limit_s in (
+            ("sample_interval_s", self.sample_interval_s, 5.0),
+            ("poll_interval_s", self.poll_interval_s, 60.0),
+            ("settling_time_s", self.settling_time_s or 0.01, 30.0),
+        ):
+            if not 0.01 <= value_s <= limit_s:
+                raise DriverSettingsRefused(f"thermometer {name} {value_s}: give 0.01 to {limit_s:g}")
+        check_bus_spec(self.bus)
 
 
 class Mlx90614:
-    """A Thermometer. measure_supply: reads the supply in volts where the site measures it; else settings.supply_v."""
+    """A Thermometer. measure_supply: reads the supply in volts where the site measures it; it may raise OSError."""
 
     def __init__(
         self,
@@ -150,7 +160,13 @@ class Mlx90614:
         return BurstReading(at=self._now(), samples_c=tuple(samples), can_c=can_c, supply_v=supply_v)
 
     def _supply_v(self) -> float | None:
-        return self._settings.supply_v if self._measure_supply is None else self._measure_supply()
+        if self._measure_supply is None:
+            return self._settings.supply_v
+        try:
+            return self._measure_supply()
+        except OSError:
+            log.warning("supply_unread")
+            return self._settings.supply_v
 
     def _quiet_for(self, duration_s: float) -> bool:
         """Leave the bus alone; False when stopped meanwhile."""

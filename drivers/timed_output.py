@@ -44,6 +44,7 @@ class TimedOutput:
         self._on_since: Instant | None = None
         self._off_at: Instant | None = None
         self._stopping = False
+        self._is_in_trouble = False
         self._line = OutputLine(factory, pin, active_high=active_high)
         self._guard = threading.Thread(target=self._keep, name=f"output-{pin}", daemon=True)
         self._guard.start()
@@ -116,8 +117,12 @@ class TimedOutput:
             self._complain(error)
         else:
             self._on_since = self._off_at = None
+            self._is_in_trouble = False
 
     def _complain(self, error: DriverUnavailable) -> None:
+        if self._is_in_trouble:
+            return  # told once, repeated until it succeeds
+        self._is_in_trouble = True
         log.warning("output_write_failed %s", error)
         if self._on_trouble is not None:
             self._on_trouble(error)
