@@ -14,6 +14,7 @@ from model.identities import DeviceId, Epoch, Seq
 APPLICATION_ID: Final = 0x47484A31  # "GHJ1"
 FORMAT: Final = 1
 PAGE_BYTES: Final = 4096
+WAL_KEPT_BYTES: Final = 1024 * 1024
 
 # A record's id is its epoch's number and its seq in one integer: a single B-tree, appended at its right edge.
 SEQ_BITS: Final = 40
@@ -39,6 +40,8 @@ def connect_writer(path: Path, *, max_bytes: int, synchronous: str = "FULL") -> 
         connection.execute(f"PRAGMA synchronous={synchronous}")
         # A checkpoint inside an append would cost it several fsyncs: maintenance does it.
         connection.execute("PRAGMA wal_autocheckpoint=0")
+        # The log keeps this size when it begins anew: overwriting what is allocated spares the file system's own records.
+        connection.execute(f"PRAGMA journal_size_limit={WAL_KEPT_BYTES}")
         connection.execute("PRAGMA secure_delete=ON")  # a purged name is overwritten, not only unlinked
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute(f"PRAGMA max_page_count={max(max_bytes // PAGE_BYTES, 64)}")

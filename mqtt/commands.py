@@ -89,7 +89,7 @@ class CommandReceiver:
             return CommandRefusal.NOT_YET_ISSUED
         if command.expires_at <= now.wall:
             return CommandRefusal.EXPIRED
-        if command.issued_at < self._started_at - CLOCKS_APART:
+        if command.issued_at < self._started_at:
             return CommandRefusal.BEFORE_START
         with self._mutex:
             self._seen = {nonce: until for nonce, until in self._seen.items() if until > now.wall}

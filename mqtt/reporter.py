@@ -1,4 +1,4 @@
-"""The state message: what a device can do at present and how far its journal is, retained, so that silence is no claim."""
+"""The state message, retained: what a device can do at present and how far its journal is; silence is no claim."""
 
 import logging
 import threading
