@@ -229,3 +229,11 @@ def test_the_twins_process_takes_physics_and_answers_the_bus(tmp_path: Path) -> 
             process.send_signal(signal.SIGKILL)
         process.stdout.close()
         process.wait(5)
+
+
+def test_a_descriptor_that_is_no_wire_still_goes_to_the_kernel(twin: Mlx90614Twin, tmp_path: Path) -> None:
+    wire = open_bus(f"unix:{tmp_path / 'i2c'}")
+    with pytest.raises(OSError, match="ioctl") as caught:
+        open_bus("/dev/null")
+    assert caught.value.errno == errno.ENOTTY
+    wire.close()
