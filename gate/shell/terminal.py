@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final, Protocol, assert_never
 
 from drivers.ports import (
@@ -31,7 +32,9 @@ from gate.shell.codes import CodeReader
 from gate.shell.records import NO_ANSWER, Answered, RecordWriter
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
+from journal.errors import JournalError
 from journal.store import Journal
+from model.clock import Instant
 from model.directory import Directory
 from model.records import ConsumedCode, StartedRecord
 from model.temperature import SensorFault, ThermometerUnavailable
@@ -41,6 +44,10 @@ log = logging.getLogger(__name__)
 MAX_INBOX: Final = 1_000
 """Items waiting for the core. Beyond it codes are dropped and counted; contacts and answers are always taken."""
 LOOK_INTERVAL_S: Final = 1.0
+ROOM_INTERVAL_S: Final = 60.0
+TRIM_INTERVAL_S: Final = 86_400.0
+KEPT: Final = timedelta(days=30)
+"""Acknowledged records stay this long, so that a centre restored from a backup can step back."""
 
 _SIGNALS: Final = {
     out.Instruction.GO: Signal.GRANTED,
@@ -135,11 +142,13 @@ class Terminal:
             self._record_start()
             async with asyncio.TaskGroup() as tasks:
                 consumer = tasks.create_task(self._consume(), name="inbox")
-                looker = tasks.create_task(self._look(), name="clock-and-journal")
+                looker = tasks.create_task(self._look(), name="clock-and-commits")
+                keeper = tasks.create_task(self._keep_journal(), name="journal-room")
                 on_ready()
                 await self._stopping.wait()
                 consumer.cancel()
                 looker.cancel()
+                keeper.cancel()
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -187,6 +196,27 @@ class Terminal:
                 self._advance(ev.ClockChanged(at=now, trust=news.trust, jumped_s=news.jumped_s))
             self._writer.look(now)
             await asyncio.sleep(LOOK_INTERVAL_S)
+
+    async def _keep_journal(self) -> None:
+        """Warn when room gets short; make room from acknowledged records, but only by a clock that can be believed."""
+        trimmed_at: Instant | None = None
+        while True:
+            now = self._clock.instant()
+            try:
+                if self._clock.trust.is_trusted and (trimmed_at is None or now - trimmed_at >= TRIM_INTERVAL_S):
+                    trimmed_at = now
+                    await asyncio.to_thread(self._journal.trim, self._clock.now() - KEPT)
+                room = await asyncio.to_thread(self._journal.room)
+            except JournalError as error:
+                log.warning("journal_not_kept why=%s", error)
+            else:
+                why = f"{round(100 * room.used_fraction)} % used" if room.is_short else ""
+                self._advance(
+                    ev.ComponentChanged(
+                        at=self._clock.instant(), component="journal_room", is_available=not room.is_short, why=why
+                    )
+                )
+            await asyncio.sleep(ROOM_INTERVAL_S)
 
     def _record_start(self) -> None:
         directory = self.lane.directory
