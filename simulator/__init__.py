@@ -1,1 +1,1 @@
-"""People, weather, sensors' physics, for demo and tests. Touches pty bytes, pixels, pin levels and temperatures alone."""
+"""People, weather, the physics of sensors. Touches pty bytes, pixels, pin levels and temperatures, nothing else."""

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from model.credentials import Colour, PassKind
-from model.directory import Isolation
+from model.directory import Isolation, PassStatus
 from model.identities import CompoundId, HouseholdId, PassId
 
 COMPOUND_NAME = "杏花苑"
@@ -22,7 +22,8 @@ _NO_REGION = "999901"
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # GB 11643-1999
 _CHECK_CHARACTERS = "10X98765432"
 _SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗"
-_GIVEN_NAMES = tuple("伟芳娜敏静丽强磊军洋勇艳杰涛明超") + (
+_GIVEN_NAMES = (
+    *"伟芳娜敏静丽强磊军洋勇艳杰涛明超",
     *("秀英", "桂兰", "建国", "志强", "晓燕", "海波", "雪梅"),
     *("文博", "雨桐", "子涵", "思远", "玉珍", "国庆", "春花"),
 )
@@ -62,6 +63,7 @@ class PassRow:
     status_index: int
     valid_from: datetime
     valid_until: datetime
+    status: PassStatus = PassStatus.VALID
 
 
 def make_households(seed: int = 2020) -> tuple[Household, ...]:
@@ -110,7 +112,7 @@ def write_csv_files(
     people: list[tuple[str, ...]] = [("household_id", "name", "phone", "id_number")]
     people += [(str(p.household), p.name, p.phone, p.id_number) for each in households for p in each.people]
     issued: list[tuple[str, ...]] = [
-        ("pass_id", "household_id", "holder", "kind", "status_index", "valid_from", "valid_until")
+        ("pass_id", "household_id", "holder", "kind", "status_index", "valid_from", "valid_until", "status")
     ]
     issued += [_pass_cells(row) for row in passes]
     written = []
@@ -157,6 +159,7 @@ def _pass_cells(row: PassRow) -> tuple[str, ...]:
         str(row.status_index),
         row.valid_from.isoformat(),
         row.valid_until.isoformat(),
+        row.status.name.lower(),
     )
 
 

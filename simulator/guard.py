@@ -11,6 +11,7 @@ from simulator.wiring import Input
 _COMES_AFTER_S = (2.0, 5.0)
 _TURNS_KEY_S = 0.4
 _LOOKS_EVERY_S = 0.1
+_CALLS = (GateAnswer.GUARD_CALLED, GateAnswer.ALARM)
 _LETS_THROUGH = frozenset({Behaviour.NORMAL, Behaviour.COLD_FOREHEAD})
 
 
@@ -32,7 +33,8 @@ class Guard:
         while not self._clock.wait(_LOOKS_EVERY_S):
             now = self._clock.monotonic()
             changes = self._place.gate.changes_since(looks_since)
-            if perceive(changes, now, has_barrier=self._place.has_barrier) is GateAnswer.GUARD_CALLED:
+            seen = perceive(changes, now, has_barrier=self._place.has_barrier)
+            if seen in _CALLS and self._place.person is not None:
                 if self._attend():
                     return
                 looks_since = self._clock.monotonic()

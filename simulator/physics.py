@@ -38,11 +38,11 @@ class Weather:
 
 
 def winter_weather(hour: float, random_source: random.Random) -> Weather:
-    """A January day at 40° north: coldest at six, mildest at fourteen. hour: 0 to 24."""
+    """A February day in the north-east: coldest at two, mildest at fourteen. hour: 0 to 24."""
     swing = math.cos((hour - 14.0) / 24.0 * 2 * math.pi)
-    air_c = -7.0 + 5.0 * swing + random_source.gauss(0.0, 0.7)
+    air_c = -15.0 + 5.0 * swing + random_source.gauss(0.0, 0.7)
     wind_m_s = abs(random_source.gauss(1.5, 1.0))
-    return Weather(air_c=Celsius(air_c), wind_m_s=wind_m_s, hood_c=Celsius(18.0 + 0.1 * air_c))
+    return Weather(air_c=Celsius(air_c), wind_m_s=wind_m_s, hood_c=Celsius(19.0 + 0.1 * air_c))
 
 
 def skin_at_rest(core_c: Celsius, air_c: Celsius, wind_m_s: float) -> Celsius:

@@ -1,8 +1,8 @@
 """The street outside the gates: weather, sensors' surroundings, guards on duty, residents walking.
 
 What happens is told as it is seen from outside, one JSON object per line on standard output:
-{"event": "visit", …}, {"event": "release", "gate", "is_active", "at"}, {"event": "trouble", "words"}, {"event": "open"},
-{"event": "done"}.
+{"event": "open"}, {"event": "visit", …}, {"event": "release", "gate", "is_active", "at"}, {"event": "done"},
+{"event": "trouble", "words"}.
 """
 
 import json

@@ -37,6 +37,9 @@ _TURNS_AWAY_S = 1.5
 PATIENCE_S = 25.0
 PATIENCE_WITH_GUARD_S = 45.0
 _LOOKS_EVERY_S = 0.05
+_LOOKS_BACK_S = 1.5
+_CALLED_OFF = (GateAnswer.REFUSED, GateAnswer.GUARD_CALLED, GateAnswer.ALARM)
+_FLEES = frozenset({Behaviour.FORGED_PASS, Behaviour.SCREENSHOT, Behaviour.WEB_ADDRESS})
 
 
 class Scanner(Enum):
@@ -144,10 +147,14 @@ class Visit:
         self._random = random_source
         self._companion = companion
         self._looks_since = 0.0
+        self._is_used_to_alarm = False
 
     def walk(self) -> VisitSeen:
         """Go through with it. Raises HomeCalled when the street closes; the place is left empty either way."""
         began_at = self._looks_since = self._clock.monotonic()
+        before = self._gate.changes_since(began_at - _LOOKS_BACK_S)
+        # A lamp that blinked before means something else than oneself.
+        self._is_used_to_alarm = perceive(before, began_at) is GateAnswer.ALARM
         answers: list[GateAnswer] = []
         answered_at: float | None = None
         has_passed = False
@@ -157,7 +164,7 @@ class Visit:
             if first is not GateAnswer.NOTHING:
                 answers.append(first)
                 answered_at = self._clock.monotonic()
-            if first is GateAnswer.GUARD_CALLED:
+            if first is GateAnswer.GUARD_CALLED or (first is GateAnswer.ALARM and self._stays_for_the_guard()):
                 answers.append(self._look_until(GateAnswer.OPENED, GateAnswer.REFUSED, at_most_s=PATIENCE_WITH_GUARD_S))
             if answers and answers[-1] is GateAnswer.OPENED:
                 self._go_through()
@@ -195,9 +202,7 @@ class Visit:
             case Step.MEASURE:
                 self._pause(_BENDS_FORWARD_S)
                 self._bend_forward()
-                return self._look_until(
-                    GateAnswer.REFUSED, GateAnswer.GUARD_CALLED, at_most_s=self._times(_HOLDS_FOREHEAD_S)
-                )
+                return self._look_until(*_CALLED_OFF, at_most_s=self._times(_HOLDS_FOREHEAD_S))
             case Step.CHECK:
                 return self._see()  # the guard or the rules check; there is nothing to do
             case Step.SCAN:
@@ -210,6 +215,9 @@ class Visit:
         steps = self._place.steps
         is_before_scan = steps.index(step) + 1 == steps.index(Step.SCAN) if Step.SCAN in steps else True
         return self._resident.behaviour is Behaviour.WALKS_AWAY and is_before_scan
+
+    def _stays_for_the_guard(self) -> bool:
+        return self._resident.behaviour not in _FLEES
 
     def _bend_forward(self) -> None:
         skin_c = skin_after(self._resident.core_c, self._place.weather, self._resident.outdoors_s)
@@ -285,6 +293,8 @@ class Visit:
     def _see(self) -> GateAnswer:
         now = self._clock.monotonic()
         answer = perceive(self._changes(), now, has_barrier=self._place.has_barrier)
+        if answer is GateAnswer.ALARM and self._is_used_to_alarm:
+            answer = GateAnswer.NOTHING
         if answer is not GateAnswer.NOTHING:
             self._put_code_away()
         return answer

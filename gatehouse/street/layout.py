@@ -1,0 +1,128 @@
+"""Where everything of a street lies: what is kept between two starts, and the wires of one start."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatehouse.outcome import CommandTrouble, ExitCode
+from gatehouse.provisioning import Site
+from model.identities import CommunityId, CompoundId, DeviceId, GateNumber
+from model.rules import Direction
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+COMMUNITY = CommunityId("xinghuayuan")
+COMPOUND = CompoundId("xinghuayuan-1")
+RULES = CHECKOUT / "config" / "communities" / "default.toml"
+PROFILE = CHECKOUT / "config" / "profiles" / "gate-barrier.toml"
+BROKER_TEMPLATES = CHECKOUT / "config" / "mosquitto"
+# A Unix socket's path holds 107 bytes (sockaddr_un); the longest name below a folder of wires takes 16.
+_WIRES_PATH_MAX = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatePlan:
+    """One gate of the street."""
+
+    device: DeviceId
+    number: GateNumber
+    direction: Direction
+
+
+GATES: tuple[GatePlan, ...] = (
+    GatePlan(device=DeviceId("gate-1-in"), number=GateNumber(1), direction=Direction.IN),
+    GatePlan(device=DeviceId("gate-2-out"), number=GateNumber(2), direction=Direction.OUT),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreetFolder:
+    """What a street keeps between two starts."""
+
+    folder: Path
+
+    @property
+    def stamp(self) -> Path:
+        """Written last: a street without it was not made to its end."""
+        return self.folder / "street.json"
+
+    @property
+    def site(self) -> Site:
+        return Site(folder=self.folder / "site")
+
+    @property
+    def register(self) -> Path:
+        """The community's CSV files."""
+        return self.folder / "register"
+
+    @property
+    def people(self) -> Path:
+        return self.folder / "people.json"
+
+    @property
+    def center(self) -> Path:
+        return self.folder / "center"
+
+    @property
+    def center_settings(self) -> Path:
+        return self.folder / "center" / "center.toml"
+
+    @property
+    def broker(self) -> Path:
+        return self.folder / "broker"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def scene(self) -> Path:
+        return self.folder / "scene.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "street.lock"
+
+    def gate(self, plan: GatePlan) -> Path:
+        return self.folder / plan.device
+
+    def settings(self, plan: GatePlan) -> Path:
+        return self.gate(plan) / "terminal.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wires:
+    """The wires of one start: sockets, tty links and frames, in a folder with a short name."""
+
+    folder: Path
+
+    def pins(self, plan: GatePlan) -> Path:
+        return self.folder / f"{plan.number}.pins"
+
+    def bus(self, plan: GatePlan) -> Path:
+        return self.folder / f"{plan.number}.i2c"
+
+    def physics(self, plan: GatePlan) -> Path:
+        return self.folder / f"{plan.number}.physics"
+
+    def tty(self, plan: GatePlan) -> Path:
+        return self.folder / f"{plan.number}.tty"
+
+    def frames(self, plan: GatePlan) -> Path:
+        return self.folder / f"{plan.number}.frames"
+
+
+def make_wires() -> Wires:
+    """A fresh folder for wires, of this user alone; its path is short enough for Unix sockets."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    for parent in (runtime, tempfile.gettempdir(), "/tmp"):  # noqa: S108  # mkdtemp makes it safe
+        if parent and len(parent) < _WIRES_PATH_MAX - 16 and os.access(parent, os.W_OK):
+            wires = Wires(folder=Path(tempfile.mkdtemp(prefix="gh-", dir=parent)))
+            for plan in GATES:
+                wires.frames(plan).mkdir()
+            return wires
+    raise CommandTrouble(
+        "no folder with a short path can be written for the simulated wires",
+        "make /tmp writable, or set TMPDIR to a short path",
+        code=ExitCode.ENVIRONMENT,
+    )

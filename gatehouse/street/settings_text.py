@@ -1,0 +1,102 @@
+"""The settings of a street's gates: the barrier profile as installers use it, with simulated wires in place of the hardware."""
+
+import json
+import tomllib
+from typing import Any
+
+from gatehouse.street.layout import COMMUNITY, COMPOUND, PROFILE, RULES, GatePlan, StreetFolder, Wires
+from simulator.wiring import GateWiring, Input, Output, Pin, Step
+
+Table = dict[str, Any]
+
+
+def gate_table(street: StreetFolder, wires: Wires, plan: GatePlan, *, broker_port: int, is_hurried: bool) -> Table:
+    """A gate's settings. is_hurried: shorter rests and signs, for the check."""
+    table = tomllib.loads(PROFILE.read_text(encoding="utf-8"))
+    bus = street.site.identity(plan.device)
+    table |= {"rules": str(RULES), "state_dir": str(street.gate(plan) / "state")}
+    table["identity"] = {
+        "community": COMMUNITY,
+        "compound": COMPOUND,
+        "device": plan.device,
+        "gate_number": plan.number,
+        "direction": plan.direction.value,
+    }
+    table["bus"] = {
+        "host": "localhost",
+        "port": broker_port,
+        "ca_path": str(bus / "ca.pem"),
+        "certificate_path": str(bus / "cert.pem"),
+        "key_path": str(bus / "key.pem"),
+    }
+    table["keys"] = {"root_key_path": str(street.site.root_public), "key_list_path": str(street.site.key_list)}
+    table["clock"] = {"source": "declared"}
+    table["gpio"] = {"pin_factory": f"wire:{wires.pins(plan)}"}
+    table["thermometer"]["bus"] = f"unix:{wires.bus(plan)}"
+    table["serial_scanner"]["device"] = str(wires.tty(plan))
+    table["camera_scanner"]["source"] = f"frames:{wires.frames(plan)}"
+    # Real danger contacts are closed at rest, so that a cut wire is an alarm. The people of the street come to the
+    # wires a moment after the terminal; until then an undriven line must not be a fire.
+    table["contacts"] = [
+        {key: value for key, value in contact.items() if key != "active_low"} for contact in table["contacts"]
+    ]
+    table["journal"] = {"records_per_day": 2000}
+    if is_hurried:
+        table["visit"] |= {"retest_after_s": 2.0, "result_shown_s": 2.0, "guard_limit_s": 30.0}
+        table["release"] |= {"release_time_s": 4.0}
+    return table
+
+
+def wiring_of(table: Table, wires: Wires, plan: GatePlan, *, is_measured: bool) -> GateWiring:
+    """The same gate from outside. is_measured: whether its screen asks for a forehead in this direction."""
+    lamps_high = table["alarm"].get("active_high", True)
+    outputs = {
+        Output.GREEN: Pin(number=table["alarm"]["green_pin"], active_high=lamps_high),
+        Output.RED: Pin(number=table["alarm"]["red_pin"], active_high=lamps_high),
+        Output.BUZZER: Pin(number=table["alarm"]["buzzer_pin"], active_high=lamps_high),
+    }
+    if "barrier" in table:
+        barrier = table["barrier"]
+        outputs[Output.RELEASE] = Pin(number=barrier["pin"], active_high=barrier.get("active_high", True))
+    inputs = {
+        Input(contact["role"]): Pin(number=contact["pin"], active_high=not contact.get("active_low", True))
+        for contact in table["contacts"]
+    }
+    steps = tuple(Step(step) for step in table["visit"]["steps"] if is_measured or step != "measure")
+    return GateWiring(
+        name=plan.device,
+        direction=plan.direction.value,
+        pins_socket=wires.pins(plan),
+        physics_socket=wires.physics(plan),
+        scanner_tty=wires.tty(plan) if "serial_scanner" in table else None,
+        frames=wires.frames(plan) if "camera_scanner" in table else None,
+        inputs=inputs,
+        outputs=outputs,
+        steps=steps,
+    )
+
+
+def as_toml(table: Table) -> str:
+    """A table as TOML: scalars first, then tables, then lists of tables. For tables of this shape alone."""
+    scalars = {key: value for key, value in table.items() if not _is_table(value) and not _is_list_of_tables(value)}
+    lines = [f"{key} = {_value(value)}" for key, value in scalars.items()]
+    for key, value in table.items():
+        if _is_table(value):
+            lines += ["", f"[{key}]", *(f"{name} = {_value(each)}" for name, each in value.items())]
+        elif _is_list_of_tables(value):
+            for entry in value:
+                lines += ["", f"[[{key}]]", *(f"{name} = {_value(each)}" for name, each in entry.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list_of_tables(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _value(value: object) -> str:
+    """A TOML value; JSON's strings, numbers, booleans and lists are TOML's as well."""
+    return json.dumps(value, ensure_ascii=False)
