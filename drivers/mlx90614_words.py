@@ -52,9 +52,9 @@ class Mlx90614Variant(Enum):
         return self.value[0] in "BD"
 
 
-# Shortest time from a step at the object to 0.2 % of it, by the lens, in seconds. A standard can settles within one FIR
-# window; gradient-compensated ones (xCx) filter harder, and the narrowest lens hardest. The sensor's own configuration
-# register may ask for more: see settling_time_s.
+# Shortest wait after a step at the object, by the lens, in seconds. Computed, not copied from a table: the time of
+# SETTLING_TIME_CONSTANTS at the bandwidth of IIR 100 %, 80 % and 50 %, rounded up. That narrower lenses come with the
+# slower filters is an assumption; settling_time_s therefore also looks at the sensor's own configuration register.
 SETTLING_S = {"AA": 0.15, "CC": 0.65, "CF": 0.65, "CI": 1.35}
 SETTLING_TIME_CONSTANTS = 6.3  # e**-6.3 = 0.2 %: 0.03 °C of a step of 15 °C from a cold wall to a forehead
 

@@ -8,7 +8,7 @@ from drivers import mlx90614_words as words
 from drivers.mlx90614_words import Mlx90614Variant, WordInvalid
 from model.temperature import Celsius, SensorFault
 
-GOLDEN = bytes.fromhex("d23a30")  # the datasheet's example of a read of TOBJ1 at 0x5A
+GOLDEN = bytes.fromhex("d23a30")  # a read of TOBJ1 at 0x5A: CRC-8 of b4 07 b5 d2 3a is 30
 
 
 def decode(answer: bytes) -> float:
@@ -20,7 +20,7 @@ def framed(word: int) -> bytes:
     return bytes((low, high, words.pec_of_read(words.ADDRESS, words.RAM_OBJECT, low, high)))
 
 
-def test_datasheet_example_decodes() -> None:
+def test_golden_word_decodes() -> None:
     assert decode(GOLDEN) == pytest.approx(28.01, abs=0.011)
 
 
