@@ -130,6 +130,9 @@ class Barrier(Section):
     active_high: bool = Field(default=True, description="false: the relay board switches on at low level")
     max_on_time_s: float = Field(default=15.0, gt=0, le=600, description="the relay never stays on longer, up to 600 s")
     feedback_pin: Pin | None = Field(default=None, description=f"contact that the barrier moved: {_PIN}")
+    feedback_within_s: float = Field(
+        default=3.0, ge=0.05, le=30, description="the barrier must have moved by then, 0.05 to 30 s"
+    )
 
 
 class Alarm(Section):

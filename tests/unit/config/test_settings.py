@@ -58,7 +58,7 @@ def test_every_problem_is_told_at_once_with_file_and_key(tmp_path: Path) -> None
         GATE.replace("gate_number = 1", "gate_number = 64")
         .replace('direction = "in"', 'direction = "inwards"')
         .replace("max_on_time_s = 15.0", "max_on_time = 15.0")
-        .replace("green_pin = 22", "green_pin = 17")
+        .replace("green_pin = 23", "green_pin = 17")
         .replace('role = "presence"\npin = 6', 'role = "presence"\npin = 28')
         .replace('role = "tamper"', 'role = "door"')
         .replace("port = 8883", 'port = "8883"')
@@ -100,7 +100,7 @@ def test_every_problem_is_told_at_once_with_file_and_key(tmp_path: Path) -> None
         ('role = "answer_yes"', 'role = "rex"', "contacts", "answer_yes and answer_no"),
         ('host = "centre.lan"', 'host = ""', "bus.host", "is missing"),
         ('pin_factory = "lgpio"', 'pin_factory = "pigpio"', "gpio.pin_factory", "wire:"),
-        ("active_high = false", 'active_high = "no"', "barrier.active_high", "valid boolean"),
+        ("active_high = true", 'active_high = "no"', "barrier.active_high", "valid boolean"),
         ("held_open_after_s = 15.0", "held_open_after_s = inf", "release.held_open_after_s", "finite"),
         ("held_open_after_s = 15.0", "held_open_after_s = nan", "release.held_open_after_s", "finite"),
         ('community = "xinghuayuan"', 'community = "Xinghua Yuan"', "identity.community", "a-z"),
@@ -177,3 +177,19 @@ def test_a_lane_that_must_measure_and_does_not_is_refused(tmp_path: Path) -> Non
     text = GATE.replace("../communities/default.toml", str(rules)).replace('"ask", "measure", "scan"', '"ask", "scan"')
     with pytest.raises(SettingsError, match='"measure" is missing'):
         load_terminal(write(tmp_path, text))
+
+
+def test_the_profile_of_a_gate_is_wired_as_the_pin_table_says() -> None:
+    settings = load_settings(Path(config.__file__).parent / "profiles/gate-barrier.toml")
+    table = (Path(config.__file__).parents[1] / "docs/wiring.md").read_text()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"]
+    pins = {row[5]: int(row[1]) for row in rows if len(row) == 6 and row[1].isdecimal()}
+    for contact in settings.contacts:
+        (pin,) = (pin for words, pin in pins.items() if f"`{contact.role.value}`" in words)
+        assert contact.pin == pin, contact.role
+    barrier, alarm = settings.barrier, settings.alarm
+    assert barrier is not None
+    wired = {"`pin`": barrier.pin, "`feedback_pin`": barrier.feedback_pin, "`green_pin`": alarm.green_pin}
+    wired |= {"`red_pin`": alarm.red_pin, "`buzzer_pin`": alarm.buzzer_pin}
+    for name, wired_pin in wired.items():
+        assert wired_pin in [pin for words, pin in pins.items() if name in words], name
