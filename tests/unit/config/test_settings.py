@@ -189,7 +189,7 @@ def test_the_profile_of_a_gate_is_wired_as_the_pin_table_says() -> None:
         assert contact.pin == pin, contact.role
     barrier, alarm = settings.barrier, settings.alarm
     assert barrier is not None
-    wired = {"`pin`": barrier.pin, "`feedback_pin`": barrier.feedback_pin, "`green_pin`": alarm.green_pin}
+    wired = {"`pin`": barrier.pin, "`green_pin`": alarm.green_pin}
     wired |= {"`red_pin`": alarm.red_pin, "`buzzer_pin`": alarm.buzzer_pin}
     for name, wired_pin in wired.items():
         assert wired_pin in [pin for words, pin in pins.items() if name in words], name
