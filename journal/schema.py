@@ -40,7 +40,7 @@ def connect_writer(path: Path, *, max_bytes: int, synchronous: str = "FULL") -> 
         connection.execute(f"PRAGMA synchronous={synchronous}")
         # A checkpoint inside an append would cost it several fsyncs: maintenance does it.
         connection.execute("PRAGMA wal_autocheckpoint=0")
-        # The log keeps this size when it begins anew: overwriting what is allocated spares the file system's own records.
+        # The log keeps this size when it begins anew: overwriting allocated blocks spares the file system its own.
         connection.execute(f"PRAGMA journal_size_limit={WAL_KEPT_BYTES}")
         connection.execute("PRAGMA secure_delete=ON")  # a purged name is overwritten, not only unlinked
         connection.execute("PRAGMA temp_store=MEMORY")
