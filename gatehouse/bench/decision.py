@@ -7,6 +7,7 @@ with keys loaded: Ed25519 for paper, Ed25519 and P-256 for a phone. Every pass i
 """
 
 import asyncio
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from drivers.ports import CodeScanned, Emit
 from gate.core import events as ev
@@ -29,7 +30,7 @@ from gate.shell.wall_clock import WallClock
 from gatehouse.bench.community import Community, make_community
 from gatehouse.bench.old_journal import fill_journal
 from gatehouse.bench.result import BenchResult, Figure, Limit
-from journal.body import canonical_json
+from journal.body import build_body, canonical_json
 from journal.commits import Commits, OnDone
 from journal.envelope import seal
 from journal.store import Journal
@@ -40,27 +41,239 @@ from model.identities import DeviceId, GateNumber, Seq
 from model.records import ConsumedCode, VisitStep
 from model.rules import Direction
 from model.temperature import BurstReading, Celsius
-from passes.code_text import read_base45
-from passes.envelope import open_envelope, to_be_signed
-from passes.holder import (
-    _ES256,
-    _to_be_signed,
-    new_software_holder,
-    open_holder_code,
-    step_at,
-)
+from passes.holder import new_software_holder, step_at
 
 DEVICE: Final = DeviceId("gate-1")
 PASSES, HOUSEHOLDS, EVENTS = 20_000, 7_000, 100_000
-SMALL_PASSES, SMALL_HOUSEHOLDS = 200, 70
+SMALL_PASSES, SMALL_HOUSEHOLDS = 400, 400
 VISITS: Final = 300
+RATIO_AT_MOST: Final = 3.0
+COMMITS: Final = 60
 _WARM_UP: Final = 30
 _ANSWER_WITHIN_S: Final = 5.0
 _STEP_LIMIT_S: Final = 600.0
 """Nobody walks away while the bench prepares the next visit."""
+_PAPER_SIGNED_BYTES, _PHONE_SIGNED_BYTES = 120, 240
+"""What a signature of each kind covers, within a few bytes."""
 
 
 def run() -> BenchResult:
     """Measure paper and phone at a small and at a large gate, all interleaved."""
     with TemporaryDirectory(prefix="gatehouse-bench-") as folder:
         return asyncio.run(_run(Path(folder)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visits:
+    """CPU microseconds, one per visit: ours and its floor, measured one after the other."""
+
+    ours_us: list[float]
+    floor_us: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """Median of ours to median of the floor."""
+        return statistics.median(self.ours_us) / statistics.median(self.floor_us)
+
+
+async def _run(folder: Path) -> BenchResult:
+    now = datetime.now(UTC)
+    community = make_community(folder / "site", (DEVICE,), now=now, passes=PASSES, households=HOUSEHOLDS)
+    clock = WallClock(ClockTrust.DECLARED, now - timedelta(days=1))
+    fill_journal(folder / "large.db", DEVICE, EVENTS, clock.timestamp())
+    journals = {"small": Journal.open(folder / "small.db", DEVICE), "large": Journal.open(folder / "large.db", DEVICE)}
+    directories = {
+        "small": community.directory(passes=SMALL_PASSES, households=SMALL_HOUSEHOLDS),
+        "large": community.directory(),
+    }
+    try:
+        gates = {size: _Gate(community, directories[size], journals[size], clock) for size in ("small", "large")}
+        async with asyncio.TaskGroup() as tasks:
+            for gate in gates.values():
+                tasks.create_task(gate.terminal.run(), name="terminal")
+            await asyncio.sleep(0)
+            found = await _measure(community, gates)
+            for gate in gates.values():
+                gate.terminal.stop()
+        commits = _commits_ms(journals, clock)
+    finally:
+        for journal in journals.values():
+            journal.close()
+    return _result(found, commits)
+
+
+async def _measure(community: Community, gates: Mapping[str, "_Gate"]) -> dict[tuple[str, str], Visits]:
+    """Paper and phone, small and large, in turn; each visit beside its own floor."""
+    floors = {"paper": _paper_floor(community), "phone": _phone_floor(community)}
+    found = {(kind, size): Visits(ours_us=[], floor_us=[]) for kind in floors for size in gates}
+    for number in range(_WARM_UP + VISITS):
+        for kind, floor in floors.items():
+            for size, gate in gates.items():
+                code = _code(community, kind, number)
+                began = time.thread_time_ns()
+                floor()
+                floor_us = (time.thread_time_ns() - began) / 1000
+                ours_us = await gate.admit(code)
+                if number >= _WARM_UP:
+                    found[kind, size].ours_us.append(ours_us)
+                    found[kind, size].floor_us.append(floor_us)
+    return found
+
+
+def _code(community: Community, kind: str, number: int) -> bytes:
+    if kind == "paper":
+        return community.paper(number).text.encode()
+    holder = new_software_holder()
+    return holder.code(community.phone(number, holder).envelope, step_at(datetime.now(UTC))).encode()
+
+
+def _paper_floor(community: Community) -> Callable[[], None]:
+    message = os.urandom(_PAPER_SIGNED_BYTES)
+    key, signature = community.office.private.public_key(), community.office.private.sign(message)
+    return lambda: key.verify(signature, message)
+
+
+def _phone_floor(community: Community) -> Callable[[], None]:
+    paper, message = _paper_floor(community), os.urandom(_PHONE_SIGNED_BYTES)
+    private, algorithm = new_software_holder().private, ECDSA(SHA256())
+    key, signature = private.public_key(), private.sign(message, algorithm)
+
+    def verify_both() -> None:
+        paper()
+        key.verify(signature, message, algorithm)
+
+    return verify_both
+
+
+def _result(found: Mapping[tuple[str, str], Visits], commits: Mapping[str, float]) -> BenchResult:
+    figures: dict[str, Figure] = {f"{kind}_{size}_ratio": visits.ratio for (kind, size), visits in found.items()}
+    for (kind, size), visits in found.items():
+        figures[f"{kind}_{size}_us"] = statistics.median(visits.ours_us)
+        figures[f"{kind}_{size}_floor_us"] = statistics.median(visits.floor_us)
+    for size, commit_ms in commits.items():
+        figures[f"commit_{size}_p50_ms"] = commit_ms
+    ratios = [f"{kind}_{size}_ratio" for kind, size in found]
+    return BenchResult(
+        name="decision",
+        ratio=max(visits.ratio for visits in found.values()),
+        figures=figures,
+        floor="the signature verifications that the code requires, keys loaded: Ed25519 (paper), Ed25519 + P-256 (phone)",
+        limits=[Limit(figure=name, at_most=RATIO_AT_MOST) for name in ratios],
+        conditions={
+            "visits_each": VISITS,
+            "large": f"{PASSES} passes, {HOUSEHOLDS} households, {EVENTS} events in the journal",
+            "small": f"{SMALL_PASSES} passes, {SMALL_HOUSEHOLDS} households, empty journal",
+            "measured": "CPU of one thread, median; passes never seen before; inbox and record building included",
+        },
+    )
+
+
+def _commits_ms(journals: Mapping[str, Journal], clock: WallClock) -> dict[str, float]:
+    """Median wall time of the one commit that stands between decision and relay, small and large in turn."""
+    taken: dict[str, list[float]] = {size: [] for size in journals}
+    body = build_body("decision", clock.timestamp(), {"padding": "x" * 900})
+    for _ in range(COMMITS):
+        for size, journal in journals.items():
+            began = time.perf_counter()
+            journal.append(body)
+            taken[size].append((time.perf_counter() - began) * 1000)
+    return {size: statistics.median(values) for size, values in taken.items()}
+
+
+class _Gate:
+    """A terminal whose relay notes the CPU time at which it is ordered to move."""
+
+    def __init__(self, community: Community, directory: Directory, journal: Journal, clock: WallClock) -> None:
+        self._relay = _Relay()
+        self._clock = clock
+        self._waiting = _waiting_for_a_code(community, directory, clock)
+        self.terminal = Terminal(
+            lane=self._waiting,
+            clock=clock,
+            reader=CodeReader(
+                keys=community.keys, community=community.name, directory=directory, clock=clock, journal=journal
+            ),
+            journal=journal,
+            commits=_CommitsWithoutDisk(journal),
+            devices=Devices(barrier=self._relay),
+            bus=None,
+            program="bench",
+        )
+
+    async def admit(self, code: bytes) -> float:
+        """One visit from its code on; CPU microseconds to the relay. Raises TimeoutError when it was not released."""
+        self.terminal.lane = self._waiting
+        self._relay.ordered.clear()
+        began = time.thread_time_ns()
+        self.terminal.post(CodeScanned(at=self._clock.instant(), scanner=Scanner.SERIAL, text=code))
+        async with asyncio.timeout(_ANSWER_WITHIN_S):
+            await self._relay.ordered.wait()
+        return (self._relay.at_ns - began) / 1000
+
+
+class _Relay:
+    """A BarrierOutput that moves nothing."""
+
+    def __init__(self) -> None:
+        self.ordered = asyncio.Event()
+        self.at_ns = 0
+
+    def start(self, emit: Emit) -> None:
+        """Nothing to claim."""
+
+    def stop(self) -> None:
+        """Nothing to release."""
+
+    def release(self, release_time_s: float) -> None:
+        """Note the moment."""
+        self.at_ns = time.thread_time_ns()
+        self.ordered.set()
+
+    def secure(self) -> None:
+        """Nothing moved."""
+
+
+class _CommitsWithoutDisk(Commits):
+    """Builds each record as the journal does, and answers at once."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self._head = journal.head()
+        self._device = journal.device
+
+    def submit(
+        self,
+        body: Mapping[str, object],
+        personal: str | None,
+        consume: Sequence[ConsumedCode],
+        on_done: OnDone,
+        state: Mapping[str, str] | None = None,
+    ) -> None:
+        envelope = seal(
+            device=self._device,
+            epoch=self._head.epoch,
+            seq=Seq(self._head.seq + 1),
+            prev=self._head.hash,
+            body=canonical_json(body),
+            salt=None,
+            personal=personal,
+        )
+        on_done(envelope)
+
+
+def _waiting_for_a_code(community: Community, directory: Directory, clock: WallClock) -> Lane:
+    """A lane on the way in where somebody stands whose temperature is normal: only the code is missing."""
+    settings = LaneSettings(
+        gate=GateNumber(1),
+        direction=Direction.IN,
+        steps=(VisitStep.MEASURE, VisitStep.SCAN),
+        step_limit_s=dict.fromkeys(VisitStep, _STEP_LIMIT_S),
+        has_door_contact=False,
+    )
+    lane = Lane(settings=settings, rules=community.rules, directory=directory, clock_trust=clock.trust)
+    at = clock.instant()
+    standing = step(lane, ev.PresenceChanged(at=at, is_present=True))
+    request = next(effect.request for effect in standing.effects if hasattr(effect, "request"))
+    reading = BurstReading(at=at, samples_c=(Celsius(33.6),) * 5, can_c=Celsius(21.0))
+    measured = ev.TemperatureMeasured(at=Instant(at), request=request, reading=reading)
+    return step(standing.lane, measured).lane
