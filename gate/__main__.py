@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from config.problems import SettingsError
-from config.rules import load_rules
 from config.sections import InputRole
-from config.settings import TerminalSettings, load_settings
+from config.settings import TerminalSettings, load_terminal
 from drivers.alarm import Alarm, AlarmSettings
 from drivers.barrier import Barrier, BarrierSettings
 from drivers.camera_scanner import CameraScanner, CameraScannerSettings
@@ -72,15 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run_terminal(settings_file: Path) -> int:
     """Serve one lane until SIGTERM or SIGINT; returns the exit code. Troubles are told in words on stderr."""
     try:
-        settings = load_settings(settings_file)
-        rules = load_rules(settings.rules)
+        settings, rules = load_terminal(settings_file)
         keys = _load_keys(settings)
     except (SettingsError, PassError) as error:
         print(error, file=sys.stderr)  # noqa: T201
-        return EXIT_SETTINGS
-    if rules.community != settings.identity.community:
-        wanted = settings.identity.community
-        print(f"{settings.rules}: rules of {rules.community}, the gate belongs to {wanted}", file=sys.stderr)  # noqa: T201
         return EXIT_SETTINGS
     try:
         return asyncio.run(_serve(settings, rules, keys))
@@ -242,6 +236,7 @@ def _barrier(settings: TerminalSettings, pins: PinFactory) -> Barrier | None:
             active_high=wanted.active_high,
             max_on_time_s=wanted.max_on_time_s,
             feedback_pin=wanted.feedback_pin,
+            feedback_within_s=wanted.feedback_within_s,
         ),
         pins,
     )
