@@ -10,12 +10,13 @@ Rules of this machine:
 - Nothing is released before its record is on disk. A record that is not stored in time is as good as refused; should it
   turn up later, the passage record beside it says that nothing was released.
 - A guard is asked only by a stored decision, and answers with a decision that is stored as well.
-- Whoever walks away, or takes too long, ends the visit; that is recorded too.
+- Whoever walks away, or takes too long, ends the visit; that is recorded too. An alarm that a visit raised ends with
+  it, however it ends.
 
 | state     | it worked                                   | it failed                                      |
 |-----------|---------------------------------------------|------------------------------------------------|
 | Idle      | presence, code or answer -> Visiting        |                                                |
-| Visiting  | last step done -> Recording                 | walked away, too slow -> Closing               |
+| Visiting  | last step done -> Recording                 | too slow -> Closing; walked away -> Idle       |
 | Recording | stored: granted -> Passing, denied -> Closing, referred -> WithGuard | refused, too slow -> Closing |
 | WithGuard | confirmed or refused -> Recording           | nobody came -> Closing                         |
 | Passing   | the barrier saw the passage -> Idle         | not taken -> Closing                           |
@@ -40,7 +41,7 @@ from gate.core.visit_states import (
     stay,
 )
 from gate.core.visit_steps import begin, visiting
-from gate.core.visit_verdict import passage_ended, recording, with_guard
+from gate.core.visit_verdict import guard_left, passage_ended, recording, with_guard
 from model.clock import Instant
 from model.reasons import Outcome
 from model.records import AbandonedRecord, PassageEnd
@@ -76,7 +77,12 @@ def interrupted(state: VisitState, at: Instant, around: Surroundings) -> VisitMo
         passing = Passing(record=state.record, is_present=state.is_present)
         ended = passage_ended(passing, PassageEnd.NOT_OBSERVED, at, around)
         return replace(ended, state=idle)
-    return VisitMove(state=idle, effects=(), next_number=around.next_number)
+    if isinstance(state, WithGuard):
+        unanswered = guard_left(state, around)
+        return replace(unanswered, state=idle)
+    if isinstance(state, Closing) and state.alarm is not None:
+        return stay(idle, around, ClearAlarm(kind=state.alarm))
+    return stay(idle, around)
 
 
 def _presence(state: VisitState, event: PresenceChanged, around: Surroundings) -> VisitMove:
@@ -84,7 +90,8 @@ def _presence(state: VisitState, event: PresenceChanged, around: Surroundings) -
         case Idle() if event.is_present and around.settings.has_presence_contact:
             return begin(event.at, None, True, around)
         case Visiting():
-            absent_since = None if event.is_present else event.at
+            since = state.absent_since if state.absent_since is not None else event.at
+            absent_since = None if event.is_present else since
             return stay(replace(state, is_present=event.is_present, absent_since=absent_since), around)
         case Closing() if not event.is_present:
             return _to_idle(state, around, is_present=False)

@@ -12,7 +12,7 @@ from gate.core.events import (
     TemperatureMeasured,
     TimePassed,
 )
-from gate.core.visit_states import Closing, Surroundings, Visiting, VisitMove, stay
+from gate.core.visit_states import Closing, Idle, Surroundings, Visiting, VisitMove, stay
 from gate.core.visit_verdict import decide_visit, decision_record, store_decision
 from model.clock import Instant
 from model.credentials import RefusedCode, VerifiedCode
@@ -101,7 +101,9 @@ def _wants_retest(judgement: TemperatureJudgement) -> bool:
 
 def _time_passed(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     if state.absent_since is not None and at >= state.absent_since + around.settings.walk_away_after_s:
-        return _abandon(state, at, Instruction.WELCOME, around)
+        # Nobody is left to be told anything: the next one to come is served at once.
+        idle = Idle(is_present=False)
+        return _abandon(state, idle, Instruction.WELCOME, around)
     if state.retest_at is not None and at >= state.retest_at:
         return _start_measurement(replace(state, retest_at=None), at, around)
     if at < state.step_until:
@@ -109,17 +111,17 @@ def _time_passed(state: Visiting, at: Instant, around: Surroundings) -> VisitMov
     if state.step is VisitStep.MEASURE:
         silent = ThermometerUnavailable(since=state.step_until, why=SensorFault.NO_BURST)
         return _measured(state, at, silent, around)
-    return _abandon(state, at, Instruction.TOO_SLOW, around)
+    closing = Closing(until=Instant(at + around.settings.result_shown_s), is_present=state.is_present)
+    return _abandon(state, closing, Instruction.TOO_SLOW, around)
 
 
-def _abandon(state: Visiting, at: Instant, told: Instruction, around: Surroundings) -> VisitMove:
+def _abandon(state: Visiting, after: Idle | Closing, told: Instruction, around: Surroundings) -> VisitMove:
     record = AbandonedRecord(visit=state.visit, at_step=state.step, steps=state.steps)
     effects = (
         StoreRecord(token=around.next_number, record=record),
         ShowInstruction(instruction=told),
     )
-    closing = Closing(until=Instant(at + around.settings.result_shown_s), is_present=state.is_present)
-    return VisitMove(state=closing, effects=effects, next_number=around.next_number + 1)
+    return VisitMove(state=after, effects=effects, next_number=around.next_number + 1)
 
 
 def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:

@@ -33,6 +33,9 @@ from model.reasons import Outcome, Reason
 from model.records import AbandonedRecord, DecisionRecord, PassageEnd, PassageRecord, VisitStep, consumed_by
 from model.rules import Decision, Facts, decide
 
+# Raised with the stored decision, cleared when the visit ends.
+_ALARMS = {Reason.CODE_FORGED: AlarmKind.FORGED_CODE, Reason.TEMPERATURE_HIGH: AlarmKind.FEVER}
+
 
 def decide_visit(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     return store_decision(decision_record(state, None, around), at, state, around)
@@ -72,10 +75,11 @@ def store_decision(record: DecisionRecord, at: Instant, state: VisitState, aroun
 
 
 def recording(state: Recording, event: Event, around: Surroundings) -> VisitMove:
+    is_grant = state.record.decision.outcome is Outcome.GRANTED
     match event:
         case RecordStored() if event.token == state.token:
             return _stored(state, event.at, around)
-        case RecordRefused() if event.token == state.token and event.code_was_used:
+        case RecordRefused() if event.token == state.token and event.code_was_used and is_grant:
             used = Decision(outcome=Outcome.DENIED, reason=Reason.CODE_USED, check=None)
             facts = replace(state.record.facts, code_is_used=True)
             return store_decision(replace(state.record, facts=facts, decision=used), event.at, state, around)
@@ -83,7 +87,7 @@ def recording(state: Recording, event: Event, around: Surroundings) -> VisitMove
             return _not_stored(state, event.at, around)
         case TimePassed() if event.at >= state.until:
             move_on = _not_stored(state, event.at, around)
-            if state.record.decision.outcome is not Outcome.GRANTED:
+            if not is_grant:
                 return move_on
             passing = Passing(record=state.record, is_present=state.is_present)
             ended = passage_ended(passing, PassageEnd.NOT_TAKEN, event.at, around)
@@ -97,6 +101,8 @@ def recording(state: Recording, event: Event, around: Surroundings) -> VisitMove
 def _stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
     record, settings = state.record, around.settings
     reason = record.decision.reason
+    alarm = _ALARMS.get(reason)
+    raised = (RaiseAlarm(kind=alarm),) if alarm is not None else ()
     match record.decision.outcome:
         case Outcome.GRANTED:
             effects: list[Effect] = []
@@ -109,14 +115,12 @@ def _stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
             return stay(Passing(record=record, is_present=state.is_present), around, *effects)
         case Outcome.DENIED:
             shown = ShowInstruction(instruction=Instruction.REFUSED, reason=reason)
-            alarm = AlarmKind.FORGED_CODE if reason is Reason.CODE_FORGED else None
             closing = Closing(until=Instant(at + settings.result_shown_s), is_present=state.is_present, alarm=alarm)
-            return stay(closing, around, shown, *((RaiseAlarm(kind=alarm),) if alarm is not None else ()))
+            return stay(closing, around, shown, *raised)
         case Outcome.REFERRED:
-            fever = (RaiseAlarm(kind=AlarmKind.FEVER),) if reason is Reason.TEMPERATURE_HIGH else ()
             guard = WithGuard(record=record, until=Instant(at + settings.guard_limit_s), is_present=state.is_present)
             shown = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=reason)
-            return stay(guard, around, shown, CallGuard(reason=reason), *fever)
+            return stay(guard, around, shown, CallGuard(reason=reason), *raised)
         case _:
             assert_never(record.decision.outcome)
 
@@ -142,20 +146,29 @@ def with_guard(state: WithGuard, event: Event, around: Surroundings) -> VisitMov
             )
             decided = replace(record, decision=decision, referred_for=record.decision.reason)
             answered = store_decision(decided, event.at, state, around)
-            return replace(answered, effects=(*answered.effects, ClearAlarm(kind=AlarmKind.FEVER)))
+            return replace(answered, effects=(*answered.effects, *_cleared(record)))
         case TimePassed() if event.at >= state.until:
-            abandoned = AbandonedRecord(visit=record.visit, at_step=VisitStep.CHECK, steps=record.steps)
             closing = Closing(until=Instant(event.at + around.settings.result_shown_s), is_present=state.is_present)
-            effects = (
-                StoreRecord(token=around.next_number, record=abandoned),
-                ShowInstruction(instruction=Instruction.TOO_SLOW),
-                ClearAlarm(kind=AlarmKind.FEVER),
-            )
-            return VisitMove(state=closing, effects=effects, next_number=around.next_number + 1)
+            left = guard_left(state, around)
+            told = ShowInstruction(instruction=Instruction.TOO_SLOW)
+            return replace(left, state=closing, effects=(*left.effects, told))
         case CredentialPresented():
             return stay(state, around, ShowInstruction(instruction=Instruction.ONE_AT_A_TIME))
         case _:
             return stay(state, around)
+
+
+def guard_left(state: WithGuard, around: Surroundings) -> VisitMove:
+    """Nobody answers a stored referral any more."""
+    record = state.record
+    abandoned = AbandonedRecord(visit=record.visit, at_step=VisitStep.CHECK, steps=record.steps)
+    stored = StoreRecord(token=around.next_number, record=abandoned)
+    return VisitMove(state=state, effects=(stored, *_cleared(record)), next_number=around.next_number + 1)
+
+
+def _cleared(record: DecisionRecord) -> tuple[Effect, ...]:
+    alarm = _ALARMS.get(record.decision.reason)
+    return (ClearAlarm(kind=alarm),) if alarm is not None else ()
 
 
 def passage_ended(state: Passing, end: PassageEnd, at: Instant, around: Surroundings) -> VisitMove:
