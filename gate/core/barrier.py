@@ -6,9 +6,12 @@ Rules of this machine:
   stands, because the output ends each release by its own maximum on-time.
 - A door that opens while nothing released it was forced. At the start of the program an open door is only open.
 - A grant ends as taken when the door opens; as not taken when the release time passes with the door shut; and as not
-  observed in a lane that has nothing to see it with.
+  observed in a lane that has nothing to see it with. A contact reports late by its debounce, and a door rebounds:
+  for a moment after securing, a door that opens was still let go by us.
 - After a taken passage the barrier is secured when the door has closed. While an obstruction is seen the release is
-  renewed: stopping a moving barrier is the hardware's work, beginning no new movement is ours.
+  renewed: stopping a moving barrier is the hardware's work, beginning no new movement is ours. A passage is awaited
+  for so many renewals only, so that a stuck obstruction sensor does not keep the lane from the next person.
+- An open door is held open after its time; each release lengthens that time. A free way out is never held open.
 """
 
 from dataclasses import dataclass, replace
@@ -38,18 +41,24 @@ from model.clock import Instant
 from model.identities import VisitId
 from model.records import BarrierEvent, PassageEnd
 
+AWAITED_RENEWALS_MAX = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarrierState:
     """release_until: None = secured. awaited: the visit whose passage is still to be seen.
 
     was_shut: the door was shut when the release began; otherwise its contact can't tell whether somebody passed.
+    settling_until: until then a door that opens was released by us, though the barrier is secured.
+    renewals: of this release, because of an obstruction.
     """
 
     is_open: bool = False
     release_until: Instant | None = None
     awaited: VisitId | None = None
     was_shut: bool = True
+    settling_until: Instant | None = None
+    renewals: int = 0
     held_open_at: Instant | None = None
     is_forced: bool = False
     is_held: bool = False
@@ -62,6 +71,11 @@ class BarrierState:
     @property
     def is_free(self) -> bool:
         """Whether the way out is free for everybody: nobody is checked meanwhile."""
+        return self.is_alarmed or self.is_emergency
+
+    @property
+    def is_alarmed(self) -> bool:
+        """Whether a cause stands for which the release is renewed until it ends."""
         return self.is_fire or self.is_broken
 
 
@@ -77,14 +91,27 @@ class BarrierMove:
 
 def barrier_deadline(state: BarrierState) -> Instant | None:
     """When this state wants TimePassed at the latest."""
-    deadlines = [instant for instant in (state.release_until, state.held_open_at) if instant is not None]
-    return min(deadlines, default=None)
+    deadlines = (state.release_until, state.settling_until, state.held_open_at)
+    return min((instant for instant in deadlines if instant is not None), default=None)
 
 
-def released(state: BarrierState, at: Instant, release_time_s: float, visit: VisitId | None) -> BarrierState:
+def released(
+    state: BarrierState, at: Instant, release_time_s: float, visit: VisitId | None, settings: LaneSettings
+) -> BarrierState:
     """The state once a release has been ordered."""
     until = Instant(max(at + release_time_s, state.release_until or at))
-    return replace(state, release_until=until, awaited=visit, was_shut=not state.is_open)
+    held_open_at = state.held_open_at
+    if held_open_at is not None:
+        held_open_at = Instant(max(held_open_at, until + settings.held_open_after_s))
+    return replace(
+        state,
+        release_until=until,
+        awaited=visit,
+        was_shut=not state.is_open,
+        settling_until=None,
+        renewals=0,
+        held_open_at=held_open_at,
+    )
 
 
 def move_barrier(state: BarrierState, event: Event, settings: LaneSettings) -> BarrierMove:
@@ -103,7 +130,7 @@ def move_barrier(state: BarrierState, event: Event, settings: LaneSettings) -> B
         case EmergencyReleaseOrdered():
             release_s = settings.emergency_release_s
             return BarrierMove(
-                state=replace(released(state, event.at, release_s, state.awaited), is_emergency=True),
+                state=replace(released(state, event.at, release_s, None, settings), is_emergency=True),
                 effects=(
                     *_release(release_s, settings),
                     ShowInstruction(instruction=Instruction.WAY_OUT_IS_FREE),
@@ -114,7 +141,7 @@ def move_barrier(state: BarrierState, event: Event, settings: LaneSettings) -> B
         case DoorContactChanged():
             if event.is_open == state.is_open:
                 return BarrierMove(state=state)
-            return _opened(state, event, settings) if event.is_open else _closed(state, settings)
+            return _opened(state, event, settings) if event.is_open else _closed(state, event.at, settings)
         case ObstructionChanged() if event.is_obstructed != state.is_obstructed:
             recorded = BarrierEvent.OBSTRUCTED if event.is_obstructed else BarrierEvent.CLEARED
             return BarrierMove(state=replace(state, is_obstructed=event.is_obstructed), recorded=(recorded,))
@@ -150,7 +177,8 @@ def _freed(
             ShowInstruction(instruction=Instruction.WAY_OUT_IS_FREE),
             RaiseAlarm(kind=alarm),
         )
-        freed = replace(released(state, at, settings.release_time_s, None), is_forced=False, is_held=False)
+        # A door that was forced or held stays so until it closes: its alarm is cleared then.
+        freed = released(state, at, settings.release_time_s, None, settings)
         return BarrierMove(state=freed, effects=effects, recorded=(began,))
     # The release runs out by itself, so that nothing moves at the very moment at which the alarm is reset.
     shown = () if state.is_free else (ShowInstruction(instruction=Instruction.WELCOME),)
@@ -159,9 +187,11 @@ def _freed(
 
 def _opened(state: BarrierState, event: DoorContactChanged, settings: LaneSettings) -> BarrierMove:
     opened = replace(state, is_open=True)
-    if state.release_until is not None or state.is_free:
+    if state.release_until is not None or state.settling_until is not None or state.is_free:
         allowed_until = max(event.at, state.release_until or event.at)
-        opened = replace(opened, awaited=None, held_open_at=Instant(allowed_until + settings.held_open_after_s))
+        opened = replace(
+            opened, awaited=None, settling_until=None, held_open_at=Instant(allowed_until + settings.held_open_after_s)
+        )
         return BarrierMove(state=opened, ended=PassageEnd.TAKEN if state.awaited is not None else None)
     if event.is_initial:
         return BarrierMove(state=replace(opened, held_open_at=Instant(event.at + settings.held_open_after_s)))
@@ -172,13 +202,14 @@ def _opened(state: BarrierState, event: DoorContactChanged, settings: LaneSettin
     )
 
 
-def _closed(state: BarrierState, settings: LaneSettings) -> BarrierMove:
+def _closed(state: BarrierState, at: Instant, settings: LaneSettings) -> BarrierMove:
     closed = replace(state, is_open=False, is_forced=False, is_held=False, held_open_at=None)
     effects: list[Effect] = []
-    stays_free = state.is_free or state.is_obstructed or state.is_emergency
-    if state.release_until is not None and state.awaited is None and not stays_free:
-        closed = replace(closed, release_until=None)
+    if state.release_until is not None and state.awaited is None and not (state.is_free or state.is_obstructed):
+        closed = replace(closed, release_until=None, renewals=0)
         effects += [SecureBarrier()] if settings.has_barrier else []
+    if closed.release_until is None and not state.is_forced:
+        closed = replace(closed, settling_until=Instant(at + settings.door_settle_s))
     if state.is_forced:
         effects.append(ClearAlarm(kind=AlarmKind.DOOR_FORCED_OPEN))
     if state.is_held:
@@ -188,25 +219,46 @@ def _closed(state: BarrierState, settings: LaneSettings) -> BarrierMove:
 
 
 def _time_passed(state: BarrierState, at: Instant, settings: LaneSettings) -> BarrierMove:
-    effects: list[Effect] = []
-    recorded: tuple[BarrierEvent, ...] = ()
-    ended: PassageEnd | None = None
+    moved = BarrierMove(state=state)
     if state.release_until is not None and at >= state.release_until:
-        if state.is_free or state.is_obstructed:
-            effects += _release(settings.release_time_s, settings)
-            state = replace(state, release_until=Instant(at + settings.release_time_s))
-        else:
-            if state.awaited is not None:
-                is_visible = settings.has_door_contact and state.was_shut
-                ended = PassageEnd.NOT_TAKEN if is_visible else PassageEnd.NOT_OBSERVED
-            effects += [SecureBarrier()] if settings.has_barrier else []
-            if state.is_emergency:
-                effects.append(ClearAlarm(kind=AlarmKind.EMERGENCY_RELEASE))
-            state = replace(state, release_until=None, awaited=None, is_emergency=False)
-    if state.held_open_at is not None and at >= state.held_open_at:
-        state = replace(state, held_open_at=None)
-        if state.is_open and not state.is_free:
-            state = replace(state, is_held=True)
-            effects.append(RaiseAlarm(kind=AlarmKind.DOOR_HELD_OPEN))
-            recorded = (BarrierEvent.HELD_OPEN,)
-    return BarrierMove(state=state, effects=tuple(effects), recorded=recorded, ended=ended)
+        is_renewed = state.is_alarmed or state.is_obstructed
+        moved = _renewed(state, at, settings) if is_renewed else _run_out(state, at, settings)
+    elif state.settling_until is not None and at >= state.settling_until:
+        settled = replace(state, settling_until=None, awaited=None)
+        moved = BarrierMove(state=settled, ended=PassageEnd.NOT_TAKEN if state.awaited is not None else None)
+    state = moved.state
+    if state.held_open_at is None or at < state.held_open_at:
+        return moved
+    if state.is_free:
+        # Asked again later: the door may still be open when the way is no longer free.
+        return replace(moved, state=replace(state, held_open_at=Instant(at + settings.held_open_after_s)))
+    return replace(
+        moved,
+        state=replace(state, held_open_at=None, is_held=True),
+        effects=(*moved.effects, RaiseAlarm(kind=AlarmKind.DOOR_HELD_OPEN)),
+        recorded=(BarrierEvent.HELD_OPEN,),
+    )
+
+
+def _renewed(state: BarrierState, at: Instant, settings: LaneSettings) -> BarrierMove:
+    is_given_up = state.awaited is not None and state.renewals >= AWAITED_RENEWALS_MAX
+    renewed = replace(
+        state,
+        release_until=Instant(at + settings.release_time_s),
+        awaited=None if is_given_up else state.awaited,
+        renewals=state.renewals + 1 if state.awaited is not None else 0,
+    )
+    ended = PassageEnd.NOT_OBSERVED if is_given_up else None
+    return BarrierMove(state=renewed, effects=_release(settings.release_time_s, settings), ended=ended)
+
+
+def _run_out(state: BarrierState, at: Instant, settings: LaneSettings) -> BarrierMove:
+    secured = replace(state, release_until=None, is_emergency=False, renewals=0)
+    effects: list[Effect] = [SecureBarrier()] if settings.has_barrier else []
+    if state.is_emergency:
+        effects.append(ClearAlarm(kind=AlarmKind.EMERGENCY_RELEASE))
+    if settings.has_door_contact and state.was_shut and not state.is_open:
+        settling = replace(secured, settling_until=Instant(at + settings.door_settle_s))
+        return BarrierMove(state=settling, effects=tuple(effects))
+    ended = PassageEnd.NOT_OBSERVED if state.awaited is not None else None
+    return BarrierMove(state=replace(secured, awaited=None), effects=tuple(effects), ended=ended)

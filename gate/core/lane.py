@@ -21,6 +21,8 @@ from gate.core.events import (
     DirectoryReplaced,
     Event,
     ExitRequested,
+    PresenceChanged,
+    RecordRefused,
     RecordStored,
     RulesReplaced,
 )
@@ -50,6 +52,7 @@ class Lane:
     barrier: BarrierState = field(default_factory=BarrierState)
     lost: Mapping[str, str] = field(default_factory=dict)
     exit_token: int | None = None  # a request to exit whose record is not on disk yet
+    exit_until: Instant | None = None  # later than this nobody waits at the door any more
     next_number: int = 1
 
 
@@ -70,14 +73,16 @@ def step(lane: Lane, event: Event) -> Step:
     if isinstance(event, (ComponentChanged, ClockChanged, DirectoryReplaced, RulesReplaced)):
         return _changed(lane, event)
     if isinstance(event, ExitRequested):
-        return _exit_requested(lane)
+        return _exit_requested(lane, event.at)
     was_free = lane.barrier.is_free
     lane, effects = _move_barrier(lane, event)
-    if isinstance(event, RecordStored) and event.token == lane.exit_token:
-        return _exit_granted(lane, event.at, effects)
+    if isinstance(event, (RecordStored, RecordRefused)) and event.token == lane.exit_token:
+        return _exit_answered(lane, event, effects)
     if lane.barrier.is_free:
         if not was_free:
             lane, effects = _apply(lane, interrupted(lane.visit, event.at, _around(lane)), effects, event.at)
+        if isinstance(event, PresenceChanged):
+            lane = replace(lane, visit=Idle(is_present=event.is_present))
         return Step(lane=lane, effects=effects)
     lane, effects = _apply(lane, move(lane.visit, event, _around(lane)), effects, event.at)
     return Step(lane=lane, effects=effects)
@@ -116,26 +121,32 @@ def _apply(lane: Lane, moved: VisitMove, effects: tuple[Effect, ...], at: Instan
     lane = replace(lane, visit=moved.state, next_number=moved.next_number)
     for effect in moved.effects:
         if isinstance(effect, ReleaseBarrier):
-            lane = replace(lane, barrier=released(lane.barrier, at, effect.release_time_s, effect.visit))
+            lane = replace(lane, barrier=released(lane.barrier, at, effect.release_time_s, effect.visit, lane.settings))
     if isinstance(moved.state, Passing) and not lane.settings.has_barrier and lane.barrier.awaited is None:
         shown_s = lane.settings.result_shown_s
-        lane = replace(lane, barrier=released(lane.barrier, at, shown_s, moved.state.record.visit))
+        lane = replace(lane, barrier=released(lane.barrier, at, shown_s, moved.state.record.visit, lane.settings))
     return lane, (*effects, *moved.effects)
 
 
-def _exit_requested(lane: Lane) -> Step:
+def _exit_requested(lane: Lane, at: Instant) -> Step:
     if not (lane.settings.rex_is_allowed and lane.settings.has_barrier) or lane.barrier.release_until is not None:
         return Step(lane=lane, effects=())
-    token = lane.next_number
+    if lane.exit_until is not None and at < lane.exit_until:
+        return Step(lane=lane, effects=())  # pressed again while the first request is being recorded
+    token, until = lane.next_number, Instant(at + lane.settings.record_limit_s)
     lane, stored = _store_barrier(lane, BarrierEvent.REQUEST_TO_EXIT, None)
-    return Step(lane=replace(lane, exit_token=token), effects=(stored,))
+    return Step(lane=replace(lane, exit_token=token, exit_until=until), effects=(stored,))
 
 
-def _exit_granted(lane: Lane, at: Instant, effects: tuple[Effect, ...]) -> Step:
+def _exit_answered(lane: Lane, event: RecordStored | RecordRefused, effects: tuple[Effect, ...]) -> Step:
+    is_in_time = lane.exit_until is not None and event.at < lane.exit_until
+    lane = replace(lane, exit_token=None, exit_until=None)
+    if isinstance(event, RecordRefused) or not is_in_time:
+        return Step(lane=lane, effects=effects)
     release_s = lane.settings.release_time_s
     order = ReleaseBarrier(release_time_s=release_s, visit=None)
-    barrier = released(lane.barrier, at, release_s, lane.barrier.awaited)
-    return Step(lane=replace(lane, barrier=barrier, exit_token=None), effects=(*effects, order))
+    barrier = released(lane.barrier, event.at, release_s, lane.barrier.awaited, lane.settings)
+    return Step(lane=replace(lane, barrier=barrier), effects=(*effects, order))
 
 
 def _changed(lane: Lane, event: ComponentChanged | ClockChanged | DirectoryReplaced | RulesReplaced) -> Step:

@@ -34,4 +34,5 @@ class LaneSettings:
     release_time_s: float = 5.0
     held_open_after_s: float = 15.0
     emergency_release_s: float = 10.0
+    door_settle_s: float = 0.3  # after securing: what a contact's debounce and a rebounding door may take
     rex_is_allowed: bool = False  # only at lanes without exit rules
