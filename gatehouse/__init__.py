@@ -1,1 +1,1 @@
-"""The front door: the command line, the street of `./run`, the benches. Composition roots, which may import everything."""
+"""The front door: command line, the street of `./run`, benches. Composition roots, which may import everything."""

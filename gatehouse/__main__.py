@@ -44,7 +44,7 @@ def run_in_words(run: Callable[[], int], *, wants_debug: bool = False) -> int:
 
 
 def _run_app(given: Sequence[str]) -> int:
-    from gatehouse.app import app  # noqa: PLC0415  # an import that fails is told in words as well
+    from gatehouse.app import app  # an import that fails is told in words as well
 
     try:
         app(args=list(given), prog_name="gatehouse")
@@ -74,13 +74,13 @@ def _explain(error: Exception, *, wants_debug: bool) -> int:
 
 def _known_roots() -> dict[type[Exception], ExitCode]:
     """Roots of the rooms' errors: their messages say what to do."""
-    from center.errors import CenterError  # noqa: PLC0415  # only when something went wrong
-    from config.problems import SettingsError  # noqa: PLC0415
-    from drivers.errors import DriverError  # noqa: PLC0415
-    from journal.errors import JournalError  # noqa: PLC0415
-    from mqtt.errors import BusError  # noqa: PLC0415
-    from passes.errors import PassError  # noqa: PLC0415
-    from simulator.errors import SimulatorError  # noqa: PLC0415
+    from center.errors import CenterError  # only when something went wrong
+    from config.problems import SettingsError
+    from drivers.errors import DriverError
+    from journal.errors import JournalError
+    from mqtt.errors import BusError
+    from passes.errors import PassError
+    from simulator.errors import SimulatorError
 
     return {
         SettingsError: ExitCode.USAGE,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gatehouse import center_commands, inspection_commands, pass_commands, provision_command
-from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, ExitCode
+from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, ExitCode, say
 from gatehouse.street import command as street_command
 
 EXAMPLES = f"""\b
@@ -31,27 +31,31 @@ app = typer.Typer(
 )
 
 
-@app.command(
-    epilog=f"\b\nExamples:\n  gatehouse terminal /etc/gatehouse/terminal.toml\n\n{EXIT_CODES_HELP}"
-)
+@app.command(epilog=f"\b\nExamples:\n  gatehouse terminal /etc/gatehouse/terminal.toml\n\n{EXIT_CODES_HELP}")
 def terminal(settings: Annotated[Path, typer.Argument(help="settings file of one lane")]) -> None:
     """Run one lane of a gate until it is told to end."""
-    raise typer.Exit(int(_later("gatehouse.terminal", "run_terminal")(settings)))
+    raise typer.Exit(int(_later("gate.__main__", "main")(["--settings", str(settings)])))
 
 
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     epilog=f"\b\nExamples:\n  gatehouse bench decision\n  gatehouse bench camera --json\n\n{EXIT_CODES_HELP}",
 )
-def bench(context: typer.Context, name: Annotated[str, typer.Argument(help="which benchmark; `list` names them")]) -> None:
+def bench(
+    name: Annotated[str, typer.Argument(help="decision, camera, ingest, terminal, …")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object on one line")] = False,
+    strict: Annotated[bool, typer.Option(help="exit code 1 when a promise was missed")] = False,
+) -> None:
     """Measure one figure beside its floor."""
-    code = _later("gatehouse.bench", "run_bench")(name, list(context.args))
-    raise typer.Exit(int(code or 0))
+    known = _later("gatehouse.bench", "BENCHES")
+    if name not in known:
+        raise CommandTrouble(f"no bench is called {name}", f"give one of {', '.join(sorted(known))}")
+    result = _later("gatehouse.bench", "run_bench")(name)
+    say(result.as_json() if as_json else result.as_text())
+    if strict and result.missed:
+        raise typer.Exit(int(ExitCode.FOUND_WRONG))
 
 
-@app.command(
-    epilog="\b\nExamples:\n  gatehouse simulate --street .gatehouse/street --tempo 0.5\n\n" + EXIT_CODES_HELP
-)
+@app.command(epilog="\b\nExamples:\n  gatehouse simulate --street .gatehouse/street --tempo 0.5\n\n" + EXIT_CODES_HELP)
 def simulate(
     street: Annotated[Path, typer.Option(help="folder of a street whose gates run")] = Path(".gatehouse/street"),
     tempo: Annotated[float, typer.Option(min=0.05, max=5.0, help="factor on people's own times; 1.0 = human")] = 1.0,
@@ -59,7 +63,7 @@ def simulate(
     check: Annotated[bool, typer.Option(help="walk the plan that proves the chain, then end")] = False,
 ) -> None:
     """Let people walk through a street's gates; what they see is printed as JSON lines."""
-    from simulator.__main__ import main as run_simulator  # noqa: PLC0415  # brings numpy and pictures with it
+    from simulator.__main__ import main as run_simulator  # brings numpy and pictures with it
 
     words = ["--scene", str(street / "scene.json"), "--people", str(street / "people.json")]
     words += ["--tempo", str(tempo), "--seed", str(seed), *(["--check"] if check else [])]
@@ -85,4 +89,6 @@ def _later(module: str, function: str) -> Any:
             code=ExitCode.ENVIRONMENT,
         ) from error
     except AttributeError as error:
-        raise CommandTrouble(f"{module} is of another version", "install the whole distribution again", code=ExitCode.ENVIRONMENT) from error
+        raise CommandTrouble(
+            f"{module} is of another version", "install the whole distribution again", code=ExitCode.ENVIRONMENT
+        ) from error

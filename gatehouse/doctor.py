@@ -1,4 +1,6 @@
-"""Looks a terminal over before a person has to search: settings, keys, clock, wires, bus, disk. Each finding says what to do.
+"""Looks a terminal over before a person has to search: settings, keys, clock, wires, bus, disk.
+
+Each finding says what to do.
 
 Nothing is changed and no line is claimed: a terminal may be running meanwhile.
 """
@@ -179,7 +181,7 @@ def _camera(source: str) -> Iterator[Finding]:
     else:
         yield _bad("camera", f"{rest} is not there", "make the folder, or correct camera_scanner.source")
     try:
-        from drivers.qr import QrReader  # noqa: PLC0415  # loads two libraries, either of which may be missing
+        from drivers.qr import QrReader  # loads two libraries, either of which may be missing
 
         QrReader()
     except (ImportError, OSError, DriverError) as error:
@@ -213,9 +215,11 @@ def _bus(settings: TerminalSettings) -> Iterator[Finding]:
 
 def _broker(host: str, port: int, context: ssl.SSLContext) -> Finding:
     try:
-        with socket.create_connection((host, port), _BROKER_WITHIN_S) as plain:
-            with context.wrap_socket(plain, server_hostname=host):
-                return _well("broker", f"{host}:{port} answers with a certificate of ours")
+        with (
+            socket.create_connection((host, port), _BROKER_WITHIN_S) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return _well("broker", f"{host}:{port} answers with a certificate of ours")
     except ssl.SSLError as error:
         return _bad(
             "broker",

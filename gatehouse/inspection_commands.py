@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gatehouse.doctor import look_over
-from gatehouse.outcome import EXIT_CODES_HELP, ExitCode, say, say_json
+from gatehouse.outcome import EXIT_CODES_HELP, ExitCode, Json, say, say_json
 from journal.verify import VerifyReport
 from journal.verify import verify as verify_journal
 
@@ -84,7 +84,7 @@ def doctor(
         raise typer.Exit(int(ExitCode.FOUND_WRONG))
 
 
-def _as_json(report: VerifyReport) -> dict[str, object]:
+def _as_json(report: VerifyReport) -> Json:
     return {
         "device": report.device,
         "whole": report.is_whole,

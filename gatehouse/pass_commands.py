@@ -157,6 +157,26 @@ def verify(
         raise typer.Exit(int(ExitCode.FOUND_WRONG))
 
 
+@app.command(epilog=EXAMPLES)
+def revoke(
+    pass_id: Annotated[str, typer.Argument(help="the pass's number, 16 hexadecimal digits")],
+    settings: Annotated[Path, typer.Option(help="the centre's settings file")],
+    user: Annotated[str, typer.Option(help="your name at the centre; your password is asked for")],
+    reason: Annotated[str, typer.Option(help="why; it is kept with your name")],
+    as_json: JsonOption = False,
+) -> None:
+    """Revoke a pass for good and sign a directory that says so."""
+    from gatehouse.center_commands import password_of  # the centre's rooms, for this command alone
+    from gatehouse.register import open_office, revoke_pass
+
+    with open_office(settings) as office:
+        household = revoke_pass(office, pass_id.lower(), user, password_of(user), reason)
+    if as_json:
+        say_json({"pass_id": pass_id.lower(), "household": household, "revoked": True})
+    else:
+        say(f"Pass {pass_id.lower()} of household {household} is revoked; gates hear of it from the running centre.")
+
+
 def draw(text: str, path: Path) -> None:
     """Write a code as PNG or SVG, by the file's ending."""
     medium = Medium.PHONE if text.startswith("GD1:") else Medium.PAPER

@@ -1,4 +1,4 @@
-"""Make what a site needs before its first day: authority and certificates, keys with one role each, the signed key list.
+"""Make what a site needs before its first day: authority, certificates, keys with one role each, the key list.
 
 A folder of provisioning holds secrets; it belongs at the office and not on a gate:
 

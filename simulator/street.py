@@ -17,6 +17,7 @@ from simulator.errors import SimulatorError, WireLost
 from simulator.guard import Guard
 from simulator.people import Resident
 from simulator.physics import SensorScene, winter_weather
+from simulator.pictures import empty_frame
 from simulator.plans import Act, Crowd, check_plan, way_out_plan
 from simulator.visit import Forehead, HomeCalled, Place, Scanner, StreetClock, Visit, VisitSeen, is_lit
 from simulator.wires import Gate, OutputChange, poll_until
@@ -57,6 +58,8 @@ class Street:
         self._gates = [Gate(wiring, self._teller(wiring.name)) for wiring in wirings]
         self._places = [self._place(gate, index) for index, gate in enumerate(self._gates)]
         self._threads: list[threading.Thread] = []
+        for gate in self._gates:
+            gate.show_to_camera(empty_frame(seed=seed))
 
     def open(self) -> None:
         """Connect wires, put guards on duty, let the sensors see. Raises WireLost when a gate does not appear."""
@@ -193,10 +196,16 @@ def run(
     tempo: float,
     seed: int,
     clock: StreetClock,
+    is_open: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Open the street and let people walk. Returns 0; 3 when a wire never appeared (told as trouble)."""
+    """Open the street and let people walk. is_open: waits until they may; False = it never opens.
+
+    Returns 0; 3 when a wire never appeared (told as trouble).
+    """
     street = Street(wirings, people, clock, tempo=tempo, seed=seed, say=say_as_json)
     try:
+        if not is_open():
+            return 0
         street.open()
         say_as_json({"event": "open", "gates": [wiring.name for wiring in wirings]})
         if is_check:

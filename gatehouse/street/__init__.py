@@ -1,1 +1,1 @@
-"""The small street: a community, its centre, its gates and its people on one machine, set up, run, checked and stopped."""
+"""The small street: a community, its centre, gates and people on one machine: made, run, checked, stopped."""

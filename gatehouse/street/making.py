@@ -1,4 +1,4 @@
-"""Make a street once: keys, certificates, a community's register, everybody's passes. A second start uses what is there."""
+"""Make a street once: keys, certificates, a register, everybody's passes. A second start uses what is there."""
 
 import json
 import random

@@ -78,6 +78,13 @@ class Child:
             self._reader = threading.Thread(target=self._read, name=f"lines-{self.plan.name}", daemon=True)
             self._reader.start()
 
+    def write_line(self, line: str) -> None:
+        """Write to the child's standard input; nothing when it is gone."""
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(line.encode() + b"\n")
+                self._process.stdin.flush()
+
     def ask_to_end(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()

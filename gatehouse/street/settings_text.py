@@ -1,4 +1,4 @@
-"""The settings of a street's gates: the barrier profile as installers use it, with simulated wires in place of the hardware."""
+"""The settings of a street's gates: the barrier profile as installers use it, with simulated wires."""
 
 import json
 import tomllib

@@ -1,7 +1,7 @@
 """Become another program that dies with its parent: `python -S -E with_parent.py PARENT_PID PROGRAM ARGUMENT…`.
 
-A street that is killed with -9 must leave nothing behind. The kernel keeps the order (PR_SET_PDEATHSIG) across exec; it is
-given here and not in a preexec_fn, which is not safe in a process with threads.
+A street that is killed with -9 must leave nothing behind. The kernel keeps the order (PR_SET_PDEATHSIG) across exec; it
+is given here and not in a preexec_fn, which is not safe in a process with threads.
 """
 
 import ctypes

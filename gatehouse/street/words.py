@@ -40,20 +40,29 @@ _PHRASES: dict[str, dict[Language, str]] = {
         "Making the street: keys, certificates, 48 households, everybody's passes …",
         "正在建立小区：密钥、证书、48 户居民和通行码……",
     ),
-    "too_old": _both("The street of {made:%Y-%m-%d} is out of date; making a new one.", "{made:%Y-%m-%d} 建立的小区已过期，重新建立。"),
+    "too_old": _both(
+        "The street of {made:%Y-%m-%d} is out of date; making a new one.",
+        "{made:%Y-%m-%d} 建立的小区已过期，重新建立。",
+    ),
     "starting": _both("Starting {name} …", "正在启动 {name} ……"),
     "up": _both("The street is up ({took:.1f} s).", "小区已启动（{took:.1f} 秒）。"),
     "centre_at": _both("  Centre      {url}", "  值班中心    {url}"),
-    "sign_in": _both("  Sign in     {user} / {password}   (made for this machine alone)", "  登录        {user} / {password}   （仅限本机）"),
-    "broker_at": _both("  Bus         mqtts://localhost:{port}, a certificate per device", "  消息总线    mqtts://localhost:{port}，每台设备一张证书"),
+    "sign_in": _both(
+        "  Sign in     {user} / {password}   (made for this machine alone)",
+        "  登录        {user} / {password}   （仅限本机）",
+    ),
+    "broker_at": _both(
+        "  Bus         mqtts://localhost:{port}, a certificate per device",
+        "  消息总线    mqtts://localhost:{port}，每台设备一张证书",
+    ),
     "gates_are": _both(
         "  Gates       gate-1-in (way in: question, forehead, code), gate-2-out (way out)",
         "  门岗        gate-1-in（进：询问、测温、扫码），gate-2-out（出）",
     ),
     "logs_at": _both("  Logs        {folder}", "  日志        {folder}"),
     "look_at": _both(
-        "Open the centre in a browser: both gates are online, passages come in as people walk. Each line below is a person\n"
-        "at a gate. Try `gatehouse doctor {settings}`. Ctrl-C stops everything.",
+        "Open the centre in a browser: both gates are online, passages come in as people walk. Each line below is a\n"
+        "person at a gate. Try `gatehouse doctor {settings}`. Ctrl-C stops everything.",
         "在浏览器中打开值班中心：两个门岗在线，居民通行时记录实时出现。下面每一行是一位居民。\n"
         "可以试试 `gatehouse doctor {settings}`。按 Ctrl-C 全部停止。",
     ),
@@ -64,7 +73,9 @@ _PHRASES: dict[str, dict[Language, str]] = {
         "{time}  {gate:<11} {name} {what}，{scanner}：{answer}{after}",
     ),
     "after": _both(" after {seconds:.1f} s", "（{seconds:.1f} 秒）"),
-    "port_taken": _both("Port {wanted} is in use; the centre takes {port}.", "端口 {wanted} 已被占用，值班中心改用 {port}。"),
+    "port_taken": _both(
+        "Port {wanted} is in use; the centre takes {port}.", "端口 {wanted} 已被占用，值班中心改用 {port}。"
+    ),
 }
 _NAMES: dict[tuple[str, str], dict[Language, str]] = {
     ("behaviour", "normal"): _both("walks up", "正常通行"),

@@ -1,0 +1,69 @@
+"""The centre's settings file: TOML, every problem at once, into what the centre wants."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from center.app import BusSettings, CenterSettings, TlsSettings
+from config.problems import SettingsError
+from config.sections import ConfigPath
+from config.toml_files import Section, read_table, validate
+
+
+class _Bus(Section):
+    host: str = Field(min_length=1, max_length=253, description="name of the broker, as in its certificate")
+    port: int = Field(default=8883, ge=1, le=65535, description="1 to 65535; MQTT over TLS is 8883")
+    ca_path: ConfigPath = Field(description="file of the authority that signed the broker's certificate")
+    certificate_path: ConfigPath = Field(description="the centre's certificate, PEM; its name is `center`")
+    key_path: ConfigPath = Field(description="the centre's key, PEM")
+
+
+class _Web(Section):
+    host: str = Field(default="127.0.0.1", min_length=1, max_length=253, description="address to listen on")
+    port: int = Field(default=8080, ge=0, le=65535, description="0 to 65535; 0 takes a free one")
+    certificate_path: ConfigPath | None = Field(default=None, description="certificate for browsers, PEM")
+    key_path: ConfigPath | None = Field(default=None, description="its key, PEM")
+
+
+class _Center(Section):
+    community: str = Field(pattern=r"^[a-z0-9-]{1,16}$", description="issuer of passes: 1 to 16 of a-z, 0-9 and hyphen")
+    database_url: str = Field(min_length=1, description='such as "sqlite:////var/lib/gatehouse/center.db"')
+    vault_key_path: ConfigPath = Field(description="center/vault.json of the site's folder")
+    directory_key_path: ConfigPath = Field(description="keys/directory.key of the site's folder")
+    language: Literal["zh", "en"] = Field(default="zh", description='"zh" or "en"')
+    time_zone: str = Field(default="Asia/Shanghai", description="such as Asia/Shanghai")
+    bus: _Bus = Field(description="add the table [bus]")
+    web: _Web = _Web()
+    gate_certificates: dict[str, ConfigPath] = Field(
+        default={}, max_length=1000, description="certificates of gates whose guards see masked names, by device"
+    )
+
+
+def load_center_settings(file: Path) -> CenterSettings:
+    """Read the centre's settings. Raises SettingsError with every problem of the file."""
+    read, problems = validate(_Center, read_table(file), file)
+    if read is None or problems:
+        raise SettingsError(problems)
+    tls = None
+    if read.web.certificate_path is not None and read.web.key_path is not None:
+        tls = TlsSettings(certificate=read.web.certificate_path, key=read.web.key_path)
+    return CenterSettings(
+        community=read.community,
+        database_url=read.database_url,
+        vault_key=read.vault_key_path,
+        directory_key=read.directory_key_path,
+        bus=BusSettings(
+            host=read.bus.host,
+            port=read.bus.port,
+            ca=read.bus.ca_path,
+            certificate=read.bus.certificate_path,
+            key=read.bus.key_path,
+        ),
+        web_host=read.web.host,
+        web_port=read.web.port,
+        tls=tls,
+        language=read.language,
+        time_zone=read.time_zone,
+        gate_certificates=dict(read.gate_certificates),
+    )

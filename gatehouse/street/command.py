@@ -1,0 +1,225 @@
+"""`gatehouse street`: what `./run` starts. With --check it walks a plan without a person and says what it saw."""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, ExitCode, complain, say
+from gatehouse.street.center_part import fill_center
+from gatehouse.street.check_run import run_check
+from gatehouse.street.layout import CHECKOUT, GATES, StreetFolder, Wires, make_wires
+from gatehouse.street.making import DEMO_USER, Stamp, clear, make, read_stamp, remove, write_stamp
+from gatehouse.street.processes import Supervisor
+from gatehouse.street.running import RunningStreet, choose_ports
+from gatehouse.street.words import Language, language_of, name_of, phrase
+
+log = logging.getLogger(__name__)
+
+EXAMPLES = f"""\b
+Examples:
+  ./run                                a whole small street; Ctrl-C stops everything
+  ./run --language zh --port 8090
+  ./run --check                        prove the chain end to end, without a person
+  gatehouse street --dir /tmp/street
+
+{EXIT_CODES_HELP}"""
+_LOOK_EVERY_S = 0.5
+_CHECK_TEMPO = 0.4
+
+
+def street(
+    check: Annotated[bool, typer.Option("--check", help="prove the chain end to end, then end")] = False,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="the centre's port; else a free one from 8080")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--dir", help="where the street lies")] = CHECKOUT / ".gatehouse" / "street",
+    keep: Annotated[bool, typer.Option("--keep", help="after --check: keep its street and logs")] = False,
+    language: Annotated[
+        str | None, typer.Option(help="zh or en: the language of these words; else that of LANG")
+    ] = None,
+    tempo: Annotated[float, typer.Option(min=0.1, max=5.0, help="factor on people's own times; 1.0 = human")] = 1.0,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same people")] = 1,
+) -> None:
+    """Start a whole small street: broker, centre, two gates with simulated hardware, residents walking."""
+    if language not in (None, "zh", "en"):
+        raise CommandTrouble(f"--language {language} is not known", "give zh or en")
+    spoken = language_of(language)
+    _end_on_signals()
+    if check:
+        raise typer.Exit(_check(port, seed, keep=keep))
+    _live(StreetFolder(folder=folder.resolve()), port, spoken, tempo=tempo, seed=seed)
+
+
+def _live(street: StreetFolder, port: int | None, spoken: Language, *, tempo: float, seed: int) -> None:
+    began = time.monotonic()
+    with _alone(street), _torn_down() as (supervisor, wires):
+        stamp = _made(street, spoken, seed=2020)
+        ports = choose_ports(port)
+        teller = PeopleTeller(spoken)
+        running = RunningStreet(
+            street,
+            wires,
+            stamp,
+            ports,
+            supervisor,
+            is_check=False,
+            tempo=tempo,
+            seed=seed,
+            on_people=teller.take,
+            say=complain,
+        )
+        running.write_settings()
+        running.start()
+        _introduce(running, stamp, spoken, took_s=time.monotonic() - began)
+        running.let_people_walk()
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(_LOOK_EVERY_S)
+                for child in supervisor.look():
+                    running.restart(child)
+        say()
+        say(phrase(spoken, "stopping"))
+    say(phrase(spoken, "stopped"))
+
+
+def _check(port: int | None, seed: int, *, keep: bool) -> int:
+    """A street of its own, so that a running one is not disturbed; returns the exit code."""
+    folder = Path(tempfile.mkdtemp(prefix="gatehouse-check-"))
+    street = StreetFolder(folder=folder)
+    code = int(ExitCode.ENVIRONMENT)
+    try:
+        with _torn_down() as (supervisor, wires):
+            code = run_check(street, wires, supervisor, port, seed=seed, tempo=_CHECK_TEMPO)
+    finally:
+        if keep:
+            say(f"Kept: {folder}")
+        elif code == int(ExitCode.OK):
+            remove(folder)
+        else:
+            say(f"The logs of this check: {street.logs}")
+    return code
+
+
+def _made(street: StreetFolder, spoken: Language, *, seed: int) -> Stamp:
+    """The street's stamp; makes the street when there is none that can be used."""
+    stamp = read_stamp(street)
+    if stamp is not None:
+        return stamp
+    if street.stamp.exists():
+        say(phrase(spoken, "too_old"))
+    clear(street)
+    say(phrase(spoken, "making"))
+    stamp = make(street, seed=seed)
+    fill_center(street, stamp)
+    write_stamp(street, stamp)
+    return stamp
+
+
+def _introduce(running: RunningStreet, stamp: Stamp, spoken: Language, *, took_s: float) -> None:
+    url = f"http://localhost:{running.ports.web}/"
+    settings = running.street.settings(GATES[0])
+    shown = Path(os.path.relpath(settings)) if settings.is_relative_to(Path.cwd()) else settings
+    other = Language.EN if spoken is Language.ZH else Language.ZH
+    for language in (spoken, other):
+        say()
+        say(phrase(language, "up", took=took_s))
+        say(phrase(language, "centre_at", url=url))
+        say(phrase(language, "sign_in", user=DEMO_USER, password=stamp.password))
+        say(phrase(language, "broker_at", port=running.ports.broker))
+        say(phrase(language, "gates_are"))
+        say(phrase(language, "logs_at", folder=running.street.logs))
+        say(phrase(language, "look_at", settings=shown))
+    say()
+
+
+class PeopleTeller:
+    """Tells what the people of a street see, a line each. Called on the thread that reads their process."""
+
+    def __init__(self, spoken: Language) -> None:
+        self._spoken = spoken
+
+    def take(self, line: str) -> None:
+        try:
+            event: dict[str, Any] = json.loads(line)
+        except ValueError:
+            log.debug("people_said %s", line)
+            return
+        if event.get("event") == "visit":
+            say(visit_in_words(event, self._spoken))
+        elif event.get("event") == "trouble":
+            complain(str(event.get("words")))
+
+
+def visit_in_words(visit: dict[str, Any], spoken: Language) -> str:
+    """One visit as a line."""
+    answers = " → ".join(name_of(spoken, "answer", str(answer)) for answer in visit["answers"])
+    after_s = visit["answered_after_s"]
+    return phrase(
+        spoken,
+        "visit",
+        time=f"{datetime.now().astimezone():%H:%M:%S}",
+        gate=visit["gate"],
+        name=visit["name"],
+        what=name_of(spoken, "behaviour", str(visit["behaviour"])),
+        scanner=name_of(spoken, "scanner", str(visit["scanner"])),
+        answer=answers,
+        after="" if after_s is None else phrase(spoken, "after", seconds=after_s),
+    )
+
+
+@contextlib.contextmanager
+def _torn_down() -> Iterator[tuple[Supervisor, Wires]]:
+    """Wires and a supervisor; whatever happens, children are stopped and the wires removed."""
+    wires = make_wires()
+    supervisor = Supervisor(say=complain)
+    try:
+        yield supervisor, wires
+    finally:
+        _be_deaf()
+        supervisor.stop_all()
+        remove(wires.folder)
+
+
+@contextlib.contextmanager
+def _alone(street: StreetFolder) -> Iterator[None]:
+    """Hold a street's lock. Raises CommandTrouble when another start has it."""
+    street.folder.mkdir(parents=True, exist_ok=True)
+    with street.lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandTrouble(
+                f"the street in {street.folder} is running already",
+                "stop it with Ctrl-C where it runs, or start another with --dir",
+                code=ExitCode.ENVIRONMENT,
+            ) from None
+        yield
+
+
+def _end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the street as Ctrl-C does."""
+
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, end)
+
+
+def _be_deaf() -> None:
+    """While children are stopped, a second Ctrl-C must not leave half of them behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    sys.stdout.flush()
