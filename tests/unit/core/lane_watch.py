@@ -1,0 +1,132 @@
+"""What must hold for every lane whatever happens: a watcher that sees each event and its effects, and objects."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gate.core.effects import AlarmKind, ClearAlarm, Effect, RaiseAlarm, ReleaseBarrier, StoreRecord
+from gate.core.events import (
+    BreakGlassChanged,
+    EmergencyReleaseOrdered,
+    Event,
+    FireChanged,
+    RecordRefused,
+    RecordStored,
+    TimePassed,
+)
+from gate.core.lane import Lane
+from gate.core.visit_states import Visiting
+from model.identities import VisitId
+from model.reasons import Outcome
+from model.records import (
+    AbandonedRecord,
+    BarrierEvent,
+    BarrierRecord,
+    DecisionRecord,
+    PassageRecord,
+    Record,
+)
+
+RecordKind = TypeVar("RecordKind")
+
+
+@dataclass(kw_only=True)
+class LaneWatch:
+    """Objects with an AssertionError as soon as a promise is broken."""
+
+    ordered: dict[int, Record] = field(default_factory=dict)
+    stored: dict[int, Record] = field(default_factory=dict)
+    refused: set[int] = field(default_factory=set)
+    begun: set[VisitId] = field(default_factory=set)
+    released: list[VisitId] = field(default_factory=list)
+    alarms: set[AlarmKind] = field(default_factory=set)
+
+    def saw(self, before: Lane, event: Event, effects: tuple[Effect, ...], after: Lane) -> None:
+        match event:
+            case RecordStored() if event.token in self.ordered:
+                self.stored[event.token] = self.ordered[event.token]
+            case RecordRefused():
+                self.refused.add(event.token)
+        for effect in effects:
+            match effect:
+                case StoreRecord():
+                    assert effect.token not in self.ordered, "a token is used once"
+                    self.ordered[effect.token] = effect.record
+                case ReleaseBarrier():
+                    assert after.settings.has_barrier
+                    self._saw_release(before, event, effect, after)
+                case RaiseAlarm():
+                    is_again = effect.kind is AlarmKind.EMERGENCY_RELEASE
+                    assert effect.kind not in self.alarms or is_again, f"{effect.kind} was raised already"
+                    self.alarms.add(effect.kind)
+                case ClearAlarm():
+                    assert effect.kind in self.alarms, f"{effect.kind} was never raised"
+                    self.alarms.discard(effect.kind)
+        self._saw_way_out(before, effects, after)
+        if isinstance(after.visit, Visiting):
+            self.begun.add(after.visit.visit)
+
+    def _saw_release(self, before: Lane, event: Event, release: ReleaseBarrier, after: Lane) -> None:
+        if release.visit is not None:
+            grants = [
+                record
+                for record in self.stored.values()
+                if isinstance(record, DecisionRecord)
+                and record.visit == release.visit
+                and record.decision.outcome is Outcome.GRANTED
+            ]
+            assert grants, "released for a visit whose grant is not on disk"
+            assert release.visit not in self.released, "released twice for one visit"
+            assert not after.barrier.is_free, "nobody is checked while the way is free"
+            self.released.append(release.visit)
+            return
+        match event:
+            case FireChanged() | BreakGlassChanged() | EmergencyReleaseOrdered():
+                assert after.barrier.is_free
+            case TimePassed():
+                assert before.barrier.is_alarmed or before.barrier.is_obstructed, "renewed without a cause"
+            case RecordStored():
+                record = self.ordered[event.token]
+                assert isinstance(record, BarrierRecord)
+                assert record.event is BarrierEvent.REQUEST_TO_EXIT
+            case _:
+                raise AssertionError(f"released by {event}")
+
+    def _saw_way_out(self, before: Lane, effects: tuple[Effect, ...], after: Lane) -> None:
+        if after.barrier.is_free and not before.barrier.is_free and after.settings.has_barrier:
+            assert isinstance(effects[0], ReleaseBarrier), "the way out waits for nothing"
+        if after.barrier.is_free:
+            assert after.barrier.release_until is not None, "a free way has a release that is going on"
+            assert not isinstance(after.visit, Visiting), "nobody is checked while the way is free"
+
+    def at_rest(self) -> None:
+        """Everything has come to its end: nothing is left open in the records."""
+        assert not self.alarms, f"left standing: {self.alarms}"
+        for visit in self.begun:
+            self._saw_whole(visit)
+        known = self.begun | {record.visit for record in self._of(DecisionRecord)}
+        for passage in self._of(PassageRecord):
+            assert passage.visit in known
+
+    def _saw_whole(self, visit: VisitId) -> None:
+        decisions = [record for record in self._of(DecisionRecord) if record.visit == visit]
+        abandoned = [record for record in self._of(AbandonedRecord) if record.visit == visit]
+        passages = [record for record in self._of(PassageRecord) if record.visit == visit]
+        grants = [record for record in decisions if record.decision.outcome is Outcome.GRANTED]
+        finals = [record for record in decisions if record.decision.outcome is not Outcome.REFERRED]
+        assert decisions or abandoned, f"visit {visit} began and left no record"
+        assert len(abandoned) <= 1
+        assert not (abandoned and finals), f"visit {visit} was both decided and abandoned"
+        assert len(decisions) - len(finals) <= 1, "referred twice"
+        assert len(grants) <= 1
+        # A grant whose code was used meanwhile is followed by a denial; everything else ends a visit.
+        assert len(finals) <= 1 + len(grants)
+        assert len(passages) <= len(grants), "a passage without a grant"
+        if visit in self.released:
+            assert len(passages) == 1, f"visit {visit} was released and has {len(passages)} passages"
+        stored_tokens = {id(record) for record in self.stored.values()}
+        for grant in grants:
+            if id(grant) in stored_tokens:
+                assert len(passages) == 1, "each stored grant says what came of it"
+
+    def _of(self, kind: type[RecordKind]) -> list[RecordKind]:
+        return [record for record in self.ordered.values() if isinstance(record, kind)]
