@@ -32,6 +32,7 @@ from mqtt.topics import Address, Verb
 log = logging.getLogger(__name__)
 
 MAX_PACKET_BYTES: Final = 256 * 1024
+GOODBYE_WITHIN_S: Final = 1.0
 _NO_CHECK_TIME: Final = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL (x509_vfy.h); Python's ssl names no constant for it."""
 
@@ -100,7 +101,7 @@ class Link:
         self._listeners: list[Callable[[bool], None]] = [on_link_changed]
         self._confirmed_listeners: list[Callable[[], None]] = []
         self._handlers: list[tuple[str, Handler]] = []
-        self._mutex = threading.Lock()
+        self._mutex = threading.Condition()
         self._client: Client | None = None
         self._is_up = False
         self._unconfirmed = 0
@@ -141,8 +142,11 @@ class Link:
 
     def stop(self, *, join_within_s: float = 10.0) -> None:
         """Say goodbye (status `stopped`), disconnect, end the threads."""
-        self.publish(self.address.topic(Verb.STATUS), self._status(StatusWhy.STOPPED), is_retained=True)
         self._stopping.set()
+        self.publish(self.address.topic(Verb.STATUS), self._status(StatusWhy.STOPPED), is_retained=True)
+        with self._mutex:
+            # Closed before it has read the broker's answer, the socket resets, and the broker publishes the will.
+            self._mutex.wait_for(lambda: self._client is None or self._unconfirmed == 0, GOODBYE_WITHIN_S)
         self._lost.set()
         self._thread.join(join_within_s)
 
@@ -245,8 +249,9 @@ class Link:
             was_up, self._is_up = self._is_up, False
             if self._client is client:
                 self._client = None
+                self._mutex.notify_all()
         if was_up:
-            log.warning("link_lost")
+            log.log(logging.INFO if self._stopping.is_set() else logging.WARNING, "link_lost")
             self._tell(is_up=False)
 
     def _status(self, why: StatusWhy, session: int | None = None) -> bytes:
@@ -297,6 +302,7 @@ class Link:
         with self._mutex:
             if self._client is client:
                 self._unconfirmed -= 1
+                self._mutex.notify_all()
 
     def _on_message(self, client: Client, userdata: object, message: MQTTMessage) -> None:
         received = Received(
@@ -332,7 +338,8 @@ class Link:
             status = Status.decode(received.payload)
         except MessageInvalid:
             status = None
-        if self._is_up and (status is None or not status.online or status.session != self._session):
+        is_living = self._is_up and not self._stopping.is_set()
+        if is_living and (status is None or not status.online or status.session != self._session):
             # A late will of an older session has overwritten the retained birth.
             self.publish(self.address.topic(Verb.STATUS), self._status(StatusWhy.BIRTH), is_retained=True)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from journal.body import build_body
+from journal.body import build_body, parse_body
 from journal.envelope import ZERO_HASH, Envelope
 from journal.store import Journal
 from model.clock import ClockTrust, Timestamp
@@ -52,15 +52,22 @@ class Street:
     """A broker with identities for some devices and the centre; closes all it made."""
 
     def __init__(
-        self, folder: Path, devices: Sequence[str] = ("gate-1", "gate-2"), **grants: tuple[DeviceId, ...]
+        self,
+        folder: Path,
+        devices: Sequence[str] = ("gate-1", "gate-2"),
+        *,
+        broker_since: datetime | None = None,
+        broker_names: Sequence[str] = LOOPBACK_NAMES,
+        **hears: tuple[DeviceId, ...],
     ) -> None:
         self.folder = folder
         self.now = datetime.now(UTC)
         self.stack = ExitStack()
         create_authority(folder / "ca", now=self.now)
-        broker = issue(folder / "ca", folder / "broker-id", "broker", now=self.now, names=LOOPBACK_NAMES)
+        since = broker_since or self.now
+        broker = issue(folder / "ca", folder / "broker-id", "broker", now=since, names=broker_names)
         self.grants = [
-            DeviceGrant(compound=COMPOUND, device=DeviceId(name), hears=grants.get(name.replace("-", "_"), ()))
+            DeviceGrant(compound=COMPOUND, device=DeviceId(name), hears=hears.get(name.replace("-", "_"), ()))
             for name in devices
         ]
         self.identities = {name: self.issue(name) for name in (*devices, CENTER_DEVICE)}
@@ -218,8 +225,6 @@ class SmallCenter:
 
 
 def _gaps(envelope: Envelope) -> Iterator[tuple[str, Epoch, int, int]]:
-    from journal.body import parse_body
-
     body = parse_body(envelope.body)
     if body["kind"] == "gap":
         yield "gap", Epoch(str(body["epoch"])), int(str(body["from"])), int(str(body["to"]))
