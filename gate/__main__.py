@@ -32,6 +32,7 @@ from gate.screens import ScreenMessage
 from gate.shell.codes import CodeReader
 from gate.shell.link_to_centre import LINK, LinkToCentre
 from gate.shell.records import LAST_GOOD_TIME
+from gate.shell.service_manager import tell
 from gate.shell.terminal import Devices, Terminal
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
@@ -63,9 +64,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="gate", description="One lane of a gate.")
     parser.add_argument("--settings", type=Path, required=True, help="the lane's settings file")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    parser.add_argument("--secure", action="store_true", help="only bring the outputs into their safe state, and end")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    return run_terminal(options.settings)
+    return secure_outputs(options.settings) if options.secure else run_terminal(options.settings)
+
+
+def secure_outputs(settings_file: Path) -> int:
+    """Claim barrier and lamps at their safe level and let go: after a terminal was killed a Pi keeps its last levels."""
+    try:
+        settings, _ = load_terminal(settings_file)
+        pins = open_pin_factory(settings.gpio.pin_factory)
+        try:
+            for output in (_barrier(settings, pins), _alarm(settings, pins)):
+                if output is not None:
+                    output.start(lambda reading: None)
+                    output.stop()
+        finally:
+            pins.close()
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return EXIT_SETTINGS
+    except (DriverError, OSError) as error:
+        print(f"{settings_file}: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_MACHINE
+    return EXIT_OK
 
 
 def run_terminal(settings_file: Path) -> int:
@@ -113,6 +136,7 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
             devices=make_devices(settings, pins),
             bus=centre,
             on_screen=_log_screen,
+            on_alive=lambda: tell("WATCHDOG=1"),
         )
         try:
             commits.start()
@@ -327,6 +351,7 @@ def _stop_on_signals(stop: Callable[[], None]) -> None:
 
 
 def _say_ready() -> None:
+    tell("READY=1")
     print("ready", flush=True)  # noqa: T201
 
 

@@ -114,7 +114,9 @@ class Terminal:
         bus: Bus | None,
         program: str,
         on_screen: Callable[[ScreenMessage], None] = lambda message: None,
+        on_alive: Callable[[], None] = lambda: None,
     ) -> None:
+        """on_alive: called about once a second for as long as the inbox is served."""
         self.lane = lane
         self.dropped_codes = 0
         self._clock = clock
@@ -125,6 +127,7 @@ class Terminal:
         self._bus = bus
         self._program = program
         self._on_screen = on_screen
+        self._on_alive = on_alive
         self._standing: set[out.AlarmKind] = set()
         self._inbox: asyncio.Queue[InboxItem] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
@@ -195,6 +198,7 @@ class Terminal:
             if news is not None:
                 self._advance(ev.ClockChanged(at=now, trust=news.trust, jumped_s=news.jumped_s))
             self._writer.look(now)
+            self._on_alive()
             await asyncio.sleep(LOOK_INTERVAL_S)
 
     async def _keep_journal(self) -> None:
