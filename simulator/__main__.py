@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same day")
     parser.add_argument("--on-go", action="store_true", help="walk only once a line came in on standard input")
+    parser.add_argument("--stay", type=float, default=0.0, help="seconds for which wires are held after the plan")
     chosen = parser.parse_args(arguments)
     clock = StreetClock()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seed=chosen.seed,
         clock=clock,
         is_open=_waits_for_a_line(clock) if chosen.on_go else lambda: True,
+        stays_s=chosen.stay,
     )
 
 

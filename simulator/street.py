@@ -197,8 +197,11 @@ def run(
     seed: int,
     clock: StreetClock,
     is_open: Callable[[], bool] = lambda: True,
+    stays_s: float = 0.0,
 ) -> int:
     """Open the street and let people walk. is_open: waits until they may; False = it never opens.
+
+    stays_s: how long wires are held after the plan, so that no scanner is unplugged before others have looked.
 
     Returns 0; 3 when a wire never appeared (told as trouble).
     """
@@ -213,6 +216,7 @@ def run(
         else:
             street.live()
         say_as_json({"event": "done"})
+        clock.wait(stays_s)
     except SimulatorError as error:
         say_as_json({"event": "trouble", "words": str(error)})
         return 3

@@ -121,7 +121,7 @@ class PinWireClient:
             except WireLost:
                 self._stopping.wait(_RECONNECT_EVERY_S)
                 continue
-            with connection, self._changed:
+            with self._changed:
                 self._connection = connection
                 for number in self._inputs:
                     self._drive(number)

@@ -169,7 +169,7 @@ class RunningStreet:
     def _begin_people(self) -> Child:
         words = [*_PYTHON, "simulator", "--on-go", "--scene", str(self.street.scene)]
         words += ["--people", str(self.street.people), "--tempo", str(self._tempo), "--seed", str(self._seed)]
-        words += ["--check"] if self._is_check else []
+        words += ["--check", "--stay", "60"] if self._is_check else []
         ttys = [self._wires.tty(plan) for plan in GATES]
         return self._begin(
             "people",
