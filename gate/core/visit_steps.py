@@ -143,7 +143,8 @@ def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
                     if state.measuring is not None or state.retest_at is not None:
                         return stay(state, around)  # a code shown while measuring
                     return _start_measurement(state, at, around)
-                state = _done(replace(state, step=step), at, "not_required")
+                # Rules may be replaced during a measurement: its answer must not count for the step that comes next.
+                state = _done(replace(state, step=step, measuring=None, retest_at=None), at, "not_required")
             case VisitStep.CHECK:
                 if around.settings.check_by_guard:
                     return _enter(state, step, at, ShowInstruction(instruction=Instruction.SHOW_CARD_TO_GUARD), around)

@@ -51,6 +51,9 @@ class LaneWatch:
                 case StoreRecord():
                     assert effect.token not in self.ordered, "a token is used once"
                     self.ordered[effect.token] = effect.record
+                    if isinstance(effect.record, (DecisionRecord, AbandonedRecord)):
+                        steps = [done.step for done in effect.record.steps]
+                        assert len(steps) == len(set(steps)), "a step is done once"
                 case ReleaseBarrier():
                     assert after.settings.has_barrier
                     self._saw_release(before, event, effect, after)
