@@ -1,0 +1,73 @@
+"""The body of a decision, read for people. What a newer gate adds is passed over; what does not fit is not shown."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class At(_Part):
+    clock: str | None = None
+
+
+class Temperature(_Part):
+    outcome: str
+    site: str
+    body_c: float | None = None
+    why: str | None = None
+    fault: str | None = None
+    samples_c: tuple[float, ...] = ()
+    can_c: float | None = None
+
+
+class Code(_Part):
+    verified: bool
+    stage: str | None = None
+    detail: str | None = None
+
+
+class HouseholdEntry(_Part):
+    colour: str
+    isolation: str
+
+
+class Rules(_Part):
+    community: str
+    version: int
+
+
+class Step(_Part):
+    step: str
+    result: str
+    after_s: float
+
+
+class DecisionBody(_Part):
+    """All inputs of a decision, as `model.records` writes them."""
+
+    at: At | None = None
+    check: str | None = None
+    watched: bool = False
+    referred_for: str | None = None
+    scanner: str | None = None
+    code: Code | None = None
+    household_entry: HouseholdEntry | None = None
+    answered_yes: tuple[str, ...] = ()
+    temperature: Temperature | None = None
+    first_temperature: Temperature | None = None
+    temperature_model: str | None = None
+    steps: tuple[Step, ...] = ()
+    other_codes: int = 0
+    rules: Rules | None = None
+    directory_version: int | None = None
+
+
+def read_decision(body: Mapping[str, object]) -> DecisionBody:
+    """The body's parts; an empty one when it does not fit, the record itself is shown all the same."""
+    try:
+        return DecisionBody.model_validate(body)
+    except ValidationError:
+        return DecisionBody()

@@ -1,0 +1,66 @@
+"""Where a record belongs in the chain of its journal; pure.
+
+Rules. A journal is one (device, epoch); its records are numbered 1, 2, 3 … and each names the hash of the one before.
+- The next number that fits is appended.
+- A number that is already there is a duplicate when its hash is the stored one, else a contradiction (tampering).
+- A number beyond the next one is not stored: the mark tells the device where to resend from.
+- A record that does not fit at the next number (hash or prev wrong) is kept apart as tampering, and the chain is broken
+  from there on; the mark advances all the same, because refusing it would stop every later record of that device.
+- A declared gap advances the mark to its end. What came before the next record is then unknown, so its prev is taken.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from journal.envelope import ZERO_HASH, Envelope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Highest contiguous record of a journal. hash: None right after a declared gap."""
+
+    seq: int
+    hash: str | None
+    broken_at_seq: int | None = None
+
+
+EMPTY: Final = Head(seq=0, hash=ZERO_HASH)
+
+
+class Place(Enum):
+    """Where an envelope belongs, seen from its head."""
+
+    NEXT = "next"
+    KNOWN = "known"  # at or before the head: a duplicate, unless its hash says otherwise
+    AHEAD = "ahead"
+    HASH_WRONG = "hash_wrong"
+    PREV_WRONG = "prev_wrong"
+
+
+def place_of(envelope: Envelope, head: Head) -> Place:
+    """Judge one envelope against its journal's head."""
+    if not envelope.is_whole:
+        # Judged before its number: an altered copy of a stored record is tampering too, not a duplicate.
+        return Place.HASH_WRONG if envelope.seq <= head.seq + 1 else Place.AHEAD
+    if envelope.seq <= head.seq:
+        return Place.KNOWN
+    if envelope.seq > head.seq + 1:
+        return Place.AHEAD
+    return Place.NEXT if head.hash is None or envelope.prev == head.hash else Place.PREV_WRONG
+
+
+def appended(head: Head, envelope: Envelope) -> Head:
+    """The head after a record at the next number."""
+    return Head(seq=envelope.seq, hash=envelope.hash, broken_at_seq=head.broken_at_seq)
+
+
+def broken(head: Head, envelope: Envelope) -> Head:
+    """The head after a record at the next number that does not fit."""
+    first = head.broken_at_seq if head.broken_at_seq is not None else envelope.seq
+    return Head(seq=envelope.seq, hash=envelope.hash, broken_at_seq=first)
+
+
+def skipped(head: Head, to_seq: int) -> Head:
+    """The head after a declared gap up to to_seq."""
+    return Head(seq=to_seq, hash=None, broken_at_seq=head.broken_at_seq)

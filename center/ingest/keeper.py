@@ -1,0 +1,224 @@
+"""Stores a batch of records durably, or none of it, and says which marks that earns.
+
+One transaction per batch, one keeper per database, one thread at a time. The heads of all journals are held in memory;
+they change only after the commit, so that a failed batch leaves no trace and is simply offered again.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.exc import DataError, IntegrityError, StatementError
+
+from center.clock import NowMs, now_ms
+from center.ingest.arrivals import EventArrived, Mark
+from center.ingest.chain import EMPTY, Head
+from center.ingest.draft import Draft, Key, KnownAgain, Row, Why
+from center.store.database import Store
+from center.store.schema import ChainHead, Gap, Quarantined, Record
+from center.store.upsert import upsert
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+QUARANTINE_MAX_PER_DEVICE: Final = 10_000
+"""A device that sends nonsense must not fill the disk; beyond this its nonsense is only counted in the log."""
+
+_LOOKUP_MAX: Final = 500  # SQLite takes 999 parameters where it was built with the oldest limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a committed batch was."""
+
+    marks: tuple[Mark, ...] = ()
+    stored: int = 0
+    duplicates: int = 0
+    ahead: int = 0
+    quarantined: int = 0
+    tampered: int = 0
+
+
+class RecordKeeper:
+    """Takes in events. Not for several threads at once."""
+
+    def __init__(self, store: Store, now: NowMs = now_ms) -> None:
+        self._store = store
+        self._now = now
+        self._heads: dict[Key, Head] = {}
+        self._compounds: dict[Key, str] = {}
+        self._load()
+
+    def keep(self, events: Sequence[EventArrived]) -> Kept:
+        """Store a batch in one durable transaction.
+
+        Raises StoreError when the database refuses as a whole; nothing is stored then and the batch may be offered
+        again. A single record that the database can't hold goes to quarantine and its batch is stored without it.
+        """
+        try:
+            return self._keep(events)
+        except (DataError, IntegrityError, StatementError, UnicodeError) as error:
+            log.error("batch_split cause=%s size=%d", type(error).__name__, len(events))
+        return _together([self._keep_one(event) for event in events])
+
+    def marks(self) -> tuple[Mark, ...]:
+        """The mark of every journal, as the broker has to know them after it lost its memory."""
+        return tuple(self._mark(key) for key in self._heads)
+
+    def mark(self, compound: str, device: str, epoch: str) -> Mark:
+        """The mark of one journal, 0 for one that is not known yet."""
+        head = self.head(device, epoch)
+        return Mark(compound=compound, device=device, epoch=epoch, seq=head.seq, hash=head.hash if head.seq else None)
+
+    def head(self, device: str, epoch: str) -> Head:
+        """Highest contiguous record of a journal."""
+        return self._heads.get((device, epoch), EMPTY)
+
+    def _load(self) -> None:
+        with self._store.reading() as connection:
+            for row in connection.execute(
+                select(
+                    ChainHead.device,
+                    ChainHead.epoch,
+                    ChainHead.seq,
+                    ChainHead.hash,
+                    ChainHead.broken_at_seq,
+                    ChainHead.compound,
+                )
+            ):
+                key = (row.device, row.epoch)
+                self._heads[key] = Head(seq=row.seq, hash=row.hash, broken_at_seq=row.broken_at_seq)
+                self._compounds[key] = row.compound
+
+    def _keep_one(self, event: EventArrived) -> Kept:
+        try:
+            return self._keep([event])
+        except (DataError, IntegrityError, StatementError, UnicodeError):
+            return self._keep([event], is_storable=False)
+
+    def _keep(self, events: Sequence[EventArrived], *, is_storable: bool = True) -> Kept:
+        draft = Draft(lambda key: self._heads.get(key, EMPTY), self._now())
+        for event in events:
+            draft.take(event, is_storable=is_storable)
+        with self._store.writing() as connection:
+            duplicates = _judge_known(connection, draft)
+            quarantined = _write(connection, draft)
+        self._heads.update(draft.heads)
+        self._compounds.update(draft.touched)
+        tampered = sum(1 for row in quarantined if row["is_tamper"])
+        if quarantined:
+            log.warning("quarantined count=%d tampered=%d", len(quarantined), tampered)
+        return Kept(
+            marks=tuple(self._mark(key) for key in draft.touched),
+            stored=len(draft.records),
+            duplicates=duplicates,
+            ahead=draft.ahead,
+            quarantined=len(quarantined),
+            tampered=tampered,
+        )
+
+    def _mark(self, key: Key) -> Mark:
+        return self.mark(self._compounds[key], *key)
+
+
+def _write(connection: Connection, draft: Draft) -> list[Row]:
+    """Write the draft; returns the rows of quarantine that were new."""
+    if draft.records:
+        connection.execute(insert(Record), draft.records)
+    if draft.gaps:
+        connection.execute(insert(Gap), draft.gaps)
+    if draft.heads:
+        upsert(
+            connection,
+            ChainHead,
+            [
+                {
+                    "device": device,
+                    "epoch": epoch,
+                    "seq": head.seq,
+                    "hash": head.hash,
+                    "broken_at_seq": head.broken_at_seq,
+                    "compound": draft.touched[device, epoch],
+                }
+                for (device, epoch), head in draft.heads.items()
+            ],
+            changing=("seq", "hash", "broken_at_seq", "compound"),
+        )
+    return _write_quarantine(connection, draft.quarantine) if draft.quarantine else []
+
+
+def _write_quarantine(connection: Connection, rows: list[Row]) -> list[Row]:
+    new = {(str(row["device"]), str(row["raw_hash"])): row for row in rows}
+    for device in {device for device, _ in new}:
+        hashes = [raw_hash for owner, raw_hash in new if owner == device]
+        for part in _parts(hashes):
+            found = connection.execute(
+                select(Quarantined.raw_hash).where(Quarantined.device == device, Quarantined.raw_hash.in_(part))
+            )
+            for (raw_hash,) in found:
+                del new[device, raw_hash]
+        kept = connection.execute(select(func.count()).where(Quarantined.device == device)).scalar_one()
+        over = [key for key in new if key[0] == device][max(0, QUARANTINE_MAX_PER_DEVICE - kept) :]
+        for key in over:
+            del new[key]
+        if over:
+            log.error("quarantine_full device=%s dropped=%d", device, len(over))
+    if new:
+        connection.execute(insert(Quarantined), list(new.values()))
+    return list(new.values())
+
+
+def _judge_known(connection: Connection, draft: Draft) -> int:
+    """Tell duplicates from contradictions; the latter join the draft's quarantine. Returns the duplicates."""
+    by_journal: dict[Key, list[KnownAgain]] = {}
+    for known in draft.known:
+        by_journal.setdefault((known.envelope.device, known.envelope.epoch), []).append(known)
+    duplicates = 0
+    for key, again in by_journal.items():
+        stored = _hashes(connection, key, [known.envelope.seq for known in again])
+        # Records of this very batch are not in the table yet.
+        stored |= {
+            (row["seq"], row["hash"]) for row in draft.records if (row["device"], row["epoch"]) == key
+        }  # fmt: skip
+        stored |= {
+            (row["seq"], row["hash"]) for row in draft.quarantine if (row["device"], row["epoch"]) == key
+        }  # fmt: skip
+        numbers = {seq for seq, _ in stored}
+        for known in again:
+            if (known.envelope.seq, known.envelope.hash) in stored:
+                duplicates += 1
+            elif known.envelope.seq in numbers:
+                draft.set_aside(known.event, Why.CONTRADICTION, known.envelope)
+            else:
+                draft.set_aside(known.event, Why.LATE, known.envelope)
+    return duplicates
+
+
+def _hashes(connection: Connection, key: Key, numbers: Sequence[int]) -> set[tuple[object, object]]:
+    found: set[tuple[object, object]] = set()
+    for table in (Record, Quarantined):
+        for part in _parts(numbers):
+            rows = connection.execute(
+                select(table.seq, table.hash).where(table.device == key[0], table.epoch == key[1], table.seq.in_(part))
+            )
+            found |= {(row.seq, row.hash) for row in rows}
+    return found
+
+
+def _together(parts: Sequence[Kept]) -> Kept:
+    marks = {(mark.device, mark.epoch): mark for part in parts for mark in part.marks}
+    return Kept(
+        marks=tuple(marks.values()),
+        stored=sum(part.stored for part in parts),
+        duplicates=sum(part.duplicates for part in parts),
+        ahead=sum(part.ahead for part in parts),
+        quarantined=sum(part.quarantined for part in parts),
+        tampered=sum(part.tampered for part in parts),
+    )
+
+
+def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), _LOOKUP_MAX):
+        yield values[start : start + _LOOKUP_MAX]

@@ -1,0 +1,1 @@
+"""The centre's database: tables, migrations, transactions. Knows nothing of services or web."""

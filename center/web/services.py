@@ -1,0 +1,33 @@
+"""What the pages call: handed in by the composition, so that a test can hand in its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from center.accounts.sessions import Sessions
+from center.desk.chains import ChainView
+from center.desk.gates import GateView
+from center.desk.live import LiveFeed
+from center.desk.passages import PassageView
+from center.registry.residents import Residents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether the centre does its work. bus: connected; ingest: its thread runs and the database takes what comes."""
+
+    bus: bool
+    ingest: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All services behind the pages. directory_changed: told after a change that gates must hear of."""
+
+    sessions: Sessions
+    passages: PassageView
+    gates: GateView
+    chains: ChainView
+    live: LiveFeed
+    residents: Residents
+    health: Callable[[], Health]
+    directory_changed: Callable[[], None]
