@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def secure_outputs(settings_file: Path) -> int:
-    """Claim barrier and lamps at their safe level and let go: after a terminal was killed a Pi keeps its last levels."""
+    """Claim barrier and lamps at their safe level and let go: a Pi keeps the last levels of a killed process."""
     try:
         settings, _ = load_terminal(settings_file)
         pins = open_pin_factory(settings.gpio.pin_factory)
