@@ -1,4 +1,4 @@
-"""A real broker for a bench's or a test's community, links to it, and the centre's ingest as a process of its own."""
+"""A real broker for a bench's or a test's community, how to reach it, and the centre as a process of its own."""
 
 import json
 import os
@@ -52,14 +52,19 @@ def link_settings(community: Community, device: str, port: int) -> LinkSettings:
 
 
 class CenterProcess:
-    """The centre's ingest (gatehouse.bench.center_process) on a database; started and killed any number of times."""
+    """The centre on a database of its own; started and killed any number of times."""
 
     def __init__(self, folder: Path, community: Community, port: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.database_url = f"sqlite:///{folder / 'center.db'}"
         self._log = folder / "center.log"
         self._order = json.dumps(
-            {"database_url": self.database_url, "site": str(community.site.folder), "broker_port": port}
+            {
+                "database_url": self.database_url,
+                "site": str(community.site.folder),
+                "broker_port": port,
+                "community": community.name,
+            }
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -70,8 +75,13 @@ class CenterProcess:
             raise ProcessLookupError("the centre does not run")
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it lives."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
-        """Start and wait until its ingest runs; the broker may be away. Raises TimeoutError with its last words."""
+        """Start and wait until it runs; the broker may be away. Raises TimeoutError with its last words."""
         with self._log.open("ab") as log_file:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gatehouse.bench.center_process", self._order],

@@ -22,6 +22,8 @@ from passes.keys import KeyList, SigningKey
 
 RULES_FILE: Final = Path(config.__file__).parent / "communities" / "default.toml"
 BROKER_TEMPLATES: Final = Path(config.__file__).parent / "mosquitto"
+DIRECTORY_VERSION: Final = 1_000_000
+"""Newer than what a centre with an empty register issues: gates keep this one."""
 _VALID_SINCE: Final = timedelta(hours=1)
 _VALID_FOR: Final = timedelta(days=7)
 _FIRST_HOUSEHOLD: Final = 10_101
@@ -45,7 +47,7 @@ class Community:
         """The issuer of its passes."""
         return self.rules.community
 
-    def directory(self, *, passes: int | None = None, households: int | None = None, version: int = 1) -> Directory:
+    def directory(self, *, passes: int | None = None, households: int | None = None) -> Directory:
         """A directory of this size, or of another; every pass valid, every household green."""
         entries: Mapping[HouseholdId, HouseholdEntry] = {
             self._household(number): HouseholdEntry(colour=Colour.GREEN) for number in range(households or self.households)
@@ -53,7 +55,7 @@ class Community:
         statuses = dict.fromkeys(range(passes or self.passes), PassStatus.VALID)
         return Directory(
             community=self.name,
-            version=version,
+            version=DIRECTORY_VERSION,
             issued_at=self.now.replace(microsecond=0),
             statuses=pack_statuses(statuses),
             households=MappingProxyType(dict(entries)),

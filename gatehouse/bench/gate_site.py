@@ -246,7 +246,13 @@ class PinHand:
         self._connection.settimeout(_CONNECT_WITHIN_S)
         self._connection.connect(str(path))
         self._connection.settimeout(None)
-        threading.Thread(target=self._read, name="pins", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name="pins", daemon=True)
+        self._reader.start()
+
+    def wait_until_silent(self, within_s: float) -> bool:
+        """Whether the terminal's end of the wire was closed, as its death closes it, and all it said is read."""
+        self._reader.join(within_s)
+        return not self._reader.is_alive()
 
     def close(self) -> None:
         """Hang up."""
