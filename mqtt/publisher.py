@@ -4,7 +4,8 @@ Rules. The broker's confirmation is not delivery. The centre's retained mark, th
 moves the cursor. Beyond it at most WINDOW records are under way. Without progress everything beyond the mark is sent
 again after 2 s, doubling and jittered, for ever. A mark that comes again without progress says that the centre is alive
 and misses something: sent again at once. A mark that steps back (a centre restored from a backup) is followed. What the
-centre asks for and nobody has is journalled as a gap, and that record is sent ahead of its turn. Old epochs go first.
+centre asks for and nobody has is journalled as a gap, and that record is sent ahead of its turn. Old epochs go first,
+but one without progress lets the next have its turn: a centre that refuses an old record must not silence the gate.
 """
 
 import logging
@@ -64,6 +65,7 @@ class Publisher:
         self.journal = journal
         self.link = link
         self.resends = 0
+        self.failures = 0
         self._clock = clock
         self._settings = settings or PublisherSettings()
         self._on_trouble = on_trouble
@@ -72,6 +74,7 @@ class Publisher:
         self._is_stopping = False
         self._marks: dict[Epoch, Ack] = {}
         self._epoch: Epoch | None = None
+        self._turn = 0
         self._next_seq = 1
         self._gaps: dict[tuple[Epoch, int], Envelope] = {}
         self._is_blocked = False
@@ -149,15 +152,22 @@ class Publisher:
             except (JournalError, MessageInvalid) as error:
                 log.error("outbox_stuck why=%s", error)
                 self._resend_at = time.monotonic() + self._settings.resend_first_s
+            except Exception:  # this thread is the only way out for records: it must not end unseen
+                self.failures += 1
+                log.exception("outbox_failed")
+                self._epoch = None
 
     def _wait_s(self) -> float:
-        return min(max(self._resend_at - time.monotonic(), 0.0), _CHECK_S) if self._epoch is not None else _CHECK_S
+        if self._epoch is None or not self.link.is_up:
+            return _CHECK_S
+        return min(max(self._resend_at - time.monotonic(), 0.0), _CHECK_S)
 
     def _follow(self, mark: Ack) -> None:
         epoch = Epoch(mark.epoch)
         outcome = self.journal.acknowledge(epoch, mark.seq, mark.hash)
         match outcome:
             case AckOutcome.ADVANCED:
+                self._turn = 0
                 self._resend_s = self._settings.resend_first_s
                 self._resend_at = time.monotonic() + self._resend_s
                 self._next_seq = max(self._next_seq, mark.seq + 1) if epoch == self._epoch else self._next_seq
@@ -179,22 +189,23 @@ class Publisher:
                 log.warning("mark_of_unknown_epoch epoch=%s", epoch)
 
     def _send_what_is_due(self) -> None:
-        state = self._oldest_unacknowledged()
-        if state is None:
+        waiting = [state for state in self.journal.epochs() if state.acked_seq < state.head_seq]
+        if not waiting:
             self._epoch = None
             self._gaps.clear()
             return
         now = time.monotonic()
-        if state.epoch != self._epoch:
+        state = waiting[self._turn % len(waiting)]
+        if state.epoch == self._epoch and now >= self._resend_at:
+            if self._next_seq > state.acked_seq + 1:
+                self.resends += 1
+                self._turn += 1
+                self._resend_s = min(self._resend_s * 2, self._settings.resend_max_s)
+                state = waiting[self._turn % len(waiting)]
             self._rewind(state, now)
-        elif now >= self._resend_at and self._next_seq > state.acked_seq + 1:
-            self.resends += 1
+        elif state.epoch != self._epoch:
             self._rewind(state, now)
-            self._resend_s = min(self._resend_s * 2, self._settings.resend_max_s)
         self._fill_window(state)
-
-    def _oldest_unacknowledged(self) -> EpochState | None:
-        return next((state for state in self.journal.epochs() if state.acked_seq < state.head_seq), None)
 
     def _rewind(self, state: EpochState, now: float) -> None:
         self._epoch = state.epoch

@@ -111,6 +111,9 @@ class StateReporter:
         except (JournalError, MessageInvalid) as error:
             log.error("state_not_published why=%s", error)
             return False
+        except Exception:  # a thread that ends here would leave the last state standing as if it were true
+            log.exception("state_failed")
+            return False
 
     def _state(self, conditions: Conditions) -> State:
         head, at = self._journal.head(), self._clock()

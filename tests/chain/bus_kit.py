@@ -149,6 +149,7 @@ class SmallCenter:
         self.gone: dict[Epoch, set[int]] = {}
         self.received = 0
         self.mute = False
+        self.refused: set[Epoch] = set()
         self.link = street.link(CENTER_DEVICE, manual_ack=True, receive_max=CENTER_RECEIVE_MAX)
         self.intake = Intake(self.link)
         self.states: list[Delivery] = []
@@ -189,7 +190,7 @@ class SmallCenter:
             for delivery in group:
                 topic = delivery.topic
                 if isinstance(topic, DeviceTopic) and topic.verb is Verb.EVENT and topic.epoch is not None:
-                    if not self.mute:
+                    if not self.mute and topic.epoch not in self.refused:
                         touched |= self._store(topic, delivery.received.payload)
                 else:
                     self.states.append(delivery)

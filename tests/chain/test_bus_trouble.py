@@ -15,7 +15,7 @@ from journal.store import Journal
 from journal.verify import verify
 from model.identities import DeviceId, Epoch
 from mqtt.intake import Intake
-from mqtt.link import Sent
+from mqtt.link import Received, Sent
 from mqtt.messages import Availability, Mode, State, Status, StatusWhy
 from mqtt.publisher import Publisher
 from mqtt.reporter import Conditions, StateReporter
@@ -30,13 +30,16 @@ def street(tmp_path: Path) -> Iterator[Street]:
 
 
 class TrustingPublisher(Publisher):
-    """The ablation: takes the broker's confirmation for delivery."""
+    """The ablation: the broker's confirmation counts as delivery, the centre's mark does not."""
 
-    def _publish(self, envelope: object) -> bool:
-        is_sent = super()._publish(envelope)  # type: ignore[arg-type]
-        if is_sent:
-            self.journal.acknowledge(envelope.epoch, envelope.seq)  # type: ignore[attr-defined]
-        return is_sent
+    def _on_confirmed(self) -> None:
+        super()._on_confirmed()
+        if self._epoch is not None and self.link._unconfirmed == 0:
+            self.journal.acknowledge(self._epoch, self._next_seq - 1)
+            self.wake()
+
+    def _on_ack(self, received: Received) -> None:
+        received.confirm()
 
 
 class TrustingGate(Gate):
@@ -198,6 +201,53 @@ def test_idle_outbox_sends_nothing(street: Street) -> None:
     while time.monotonic() < deadline:
         assert center.received == received
         time.sleep(0.05)
+
+
+class CountingPublisher(Publisher):
+    """Counts how often its thread wakes."""
+
+    wakes = 0
+
+    def _wait_s(self) -> float:
+        self.wakes += 1
+        return super()._wait_s()
+
+
+class CountingGate(Gate):
+    publisher_class = CountingPublisher
+
+
+def test_outbox_rests_while_the_broker_is_gone(street: Street) -> None:
+    center = street.center()
+    center.mute = True
+    gate = CountingGate(street, "gate-1", street.folder / "counting.journal")
+    street.stack.callback(gate.stop)
+    gate.append(1)
+    eventually(lambda: gate.publisher.resends >= 1, "under way and overdue")
+    street.broker.kill()
+    eventually(lambda: not gate.link.is_up, "down")
+    assert isinstance(gate.publisher, CountingPublisher)
+    before = gate.publisher.wakes
+    time.sleep(0.5)
+    assert gate.publisher.wakes - before <= 5
+
+
+def test_old_epoch_that_the_centre_refuses_does_not_silence_the_gate(street: Street) -> None:
+    path = street.folder / "gate-1.journal"
+    journal = Journal.open(path, DeviceId("gate-1"))
+    for number in range(5):
+        journal.append(decision(number))
+    old = journal.head().epoch
+    journal._begin_epoch({})
+    journal.close()
+    center, gate = street.center(), street.gate("gate-1", path)
+    center.refused.add(old)
+    new = gate.journal.head().epoch
+    for number in range(30):
+        gate.append(number)
+    eventually(lambda: center.mark(new) == 30, "the new epoch is delivered")
+    center.refused.clear()
+    eventually(lambda: gate.journal.backlog() == 0, "and the old one when it is taken")
 
 
 def test_late_will_of_an_old_session_is_corrected_by_a_new_birth(street: Street) -> None:
