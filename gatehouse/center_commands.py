@@ -60,12 +60,13 @@ def import_(
     from gatehouse.register import import_register, open_office
 
     with open_office(settings) as office:
-        counts = import_register(office, folder)
+        counts, issued = import_register(office, folder)
     if as_json:
-        say_json(dict(counts))
+        say_json({"directory_version": issued.version, **{name: dict(each) for name, each in counts.items()}})
         return
-    for name, count in counts.items():
-        say(f"{name}: {count}")
+    for name, each in counts.items():
+        say(f"{name}: {each['added']} added, {each['changed']} changed, {each['unchanged']} as they were")
+    say(f"Directory version {issued.version} is signed; a running centre sends it to the gates.")
 
 
 @user_app.callback()

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from center.accounts.users import Account, Role, Users
 from center.app import CenterSettings
+from center.registry.csv_import import Counts, import_csv
 from center.registry.directory_issue import DirectoryIssue, IssuedDirectory
 from center.registry.residents import Residents
 from center.registry.vault import Vault, load_vault
@@ -38,9 +40,17 @@ def open_office(settings_file: Path) -> Iterator[Office]:
         store.close()
 
 
-def import_register(office: Office, folder: Path) -> Mapping[str, int]:
-    """Import the CSV files of a folder and sign the directory; returns rows by file and the version."""
-    raise NotImplementedError
+def import_register(office: Office, folder: Path) -> tuple[Mapping[str, Mapping[str, int]], IssuedDirectory]:
+    """Import the CSV files of a folder and sign the directory. Raises ImportRefused with every problem."""
+    report = import_csv(office.store, office.vault, folder, zone=ZoneInfo(office.settings.time_zone))
+    tables = {
+        "places": report.places,
+        "households": report.households,
+        "people": report.people,
+        "passes": report.passes,
+    }
+    counts = {name: _in_numbers(each) for name, each in tables.items()}
+    return counts, publish_directory(office)
 
 
 def add_user(office: Office, name: str, password: str, role: str) -> None:
@@ -70,6 +80,10 @@ def revoke_pass(office: Office, pass_id: str, user: str, password: str, reason: 
     household = _residents(office).revoke_pass(pass_id, account=account, reason=reason)
     publish_directory(office)
     return household
+
+
+def _in_numbers(counts: Counts) -> Mapping[str, int]:
+    return {"added": counts.added, "changed": counts.changed, "unchanged": counts.unchanged}
 
 
 def _residents(office: Office) -> Residents:

@@ -75,7 +75,8 @@ class Crowd:
         """Act after act, without end."""
         while True:
             with self._lock:
-                yield self._next()
+                act = self._next()
+            yield act  # outside the lock: a generator that waits for its walker must not keep the others waiting
 
     def _next(self) -> Act:
         resident, companion = self._somebody(), self._somebody()

@@ -4,6 +4,7 @@ What goes over them is described beside the gate's drivers (docs/wiring.md), of 
 physics are JSON, one object per line, on Unix sockets; the tty carries bytes; the camera takes pictures from a folder.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -79,8 +80,11 @@ class PinWireClient:
         self._stopping.set()
         with self._lock:
             if self._connection is not None:
-                self._connection.shutdown(socket.SHUT_RDWR)
-        self._thread.join(_STOP_WITHIN_S)
+                # A terminal that has gone first has hung up already.
+                with contextlib.suppress(OSError):
+                    self._connection.shutdown(socket.SHUT_RDWR)
+        if self._thread.is_alive():
+            self._thread.join(_STOP_WITHIN_S)
 
     def wait_until_connected(self, at_most_s: float) -> bool:
         with self._changed:

@@ -65,8 +65,8 @@ def street(
 def _live(street: StreetFolder, port: int | None, spoken: Language, *, tempo: float, seed: int) -> None:
     began = time.monotonic()
     with _alone(street), _torn_down() as (supervisor, wires):
-        stamp = _made(street, spoken, seed=2020)
         ports = choose_ports(port)
+        stamp = _made(street, spoken, seed=2020)
         teller = PeopleTeller(spoken)
         running = RunningStreet(
             street,

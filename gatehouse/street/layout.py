@@ -1,6 +1,7 @@
 """Where everything of a street lies: what is kept between two starts, and the wires of one start."""
 
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ PROFILE = CHECKOUT / "config" / "profiles" / "gate-barrier.toml"
 BROKER_TEMPLATES = CHECKOUT / "config" / "mosquitto"
 # A Unix socket's path holds 107 bytes (sockaddr_un); the longest name below a folder of wires takes 16.
 _WIRES_PATH_MAX = 90
+_WIRES_PREFIX = "gh-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +115,15 @@ class Wires:
 
 
 def make_wires() -> Wires:
-    """A fresh folder for wires, of this user alone; its path is short enough for Unix sockets."""
+    """A fresh folder for wires, of this user alone; its path is short enough for Unix sockets.
+
+    Folders that streets left which were killed are removed: their names tell the process they belonged to.
+    """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     for parent in (runtime, tempfile.gettempdir(), "/tmp"):  # noqa: S108  # mkdtemp makes it safe
         if parent and len(parent) < _WIRES_PATH_MAX - 16 and os.access(parent, os.W_OK):
-            wires = Wires(folder=Path(tempfile.mkdtemp(prefix="gh-", dir=parent)))
+            _remove_orphaned(Path(parent))
+            wires = Wires(folder=Path(tempfile.mkdtemp(prefix=f"{_WIRES_PREFIX}{os.getpid()}-", dir=parent)))
             for plan in GATES:
                 wires.frames(plan).mkdir()
             return wires
@@ -126,3 +132,11 @@ def make_wires() -> Wires:
         "make /tmp writable, or set TMPDIR to a short path",
         code=ExitCode.ENVIRONMENT,
     )
+
+
+def _remove_orphaned(parent: Path) -> None:
+    for folder in parent.glob(f"{_WIRES_PREFIX}*-*"):
+        owner = folder.name.removeprefix(_WIRES_PREFIX).partition("-")[0]
+        is_ours = folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.geteuid()
+        if is_ours and owner.isdecimal() and not Path("/proc", owner).exists():
+            shutil.rmtree(folder, ignore_errors=True)
