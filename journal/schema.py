@@ -34,8 +34,7 @@ _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 def connect_writer(path: Path, *, max_bytes: int, synchronous: str = "FULL") -> sqlite3.Connection:
     """Open the one connection that writes, and make the tables in a new file. Raises JournalError."""
-    with sorted_errors(path):
-        connection = _connect(path)
+    with sorted_errors(path), _closed_on_error(_connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={synchronous}")
         # A checkpoint inside an append would cost it several fsyncs: maintenance does it.
@@ -45,7 +44,7 @@ def connect_writer(path: Path, *, max_bytes: int, synchronous: str = "FULL") -> 
         connection.execute("PRAGMA secure_delete=ON")  # a purged name is overwritten, not only unlinked
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute(f"PRAGMA max_page_count={max(max_bytes // PAGE_BYTES, 64)}")
-        if connection.execute("PRAGMA application_id").fetchone()[0] == 0:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={APPLICATION_ID};COMMIT;")
         check_format(connection, path)
         return connection
@@ -53,8 +52,7 @@ def connect_writer(path: Path, *, max_bytes: int, synchronous: str = "FULL") -> 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """Open a connection that cannot write; it may be used by any thread under the caller's lock."""
-    with sorted_errors(path):
-        connection = _connect(path)
+    with sorted_errors(path), _closed_on_error(_connect(path)) as connection:
         connection.execute("PRAGMA query_only=ON")
         check_format(connection, path)
         return connection
@@ -140,3 +138,13 @@ def from_row(row: Row, device: DeviceId, epoch: Epoch) -> Envelope:
 
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0, cached_statements=32)
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    # Left to the garbage collector, it could write its log into a file that was put aside meanwhile.
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise

@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -62,15 +62,13 @@ class Journal:
         self._lock = threading.RLock()  # the writer
         self._read_lock = threading.Lock()
         self._head = Head(epoch=Epoch(""), seq=Seq(0), hash=ZERO_HASH)
-        self._lock_file = lock_beside(path)
-        try:
-            self._writer = connect_writer(path, max_bytes=max_bytes)
-            self._reader = connect_reader(path)
+        with ExitStack() as opened:
+            self._lock_file = opened.enter_context(lock_beside(path))
+            self._writer = opened.enter_context(closing(connect_writer(path, max_bytes=max_bytes)))
+            self._reader = opened.enter_context(closing(connect_reader(path)))
             self._load()
             self.maintain()  # the first commit of a new log costs two fsyncs: pay it before anybody waits
-        except BaseException:
-            self._lock_file.close()
-            raise
+            opened.pop_all()
 
     @classmethod
     def open(cls, path: Path, device: DeviceId, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Self:
