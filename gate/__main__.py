@@ -7,6 +7,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -352,7 +353,7 @@ def _stop_on_signals(stop: Callable[[], None]) -> None:
 
 def _say_ready() -> None:
     tell("READY=1")
-    print("ready", flush=True)  # noqa: T201
+    os.write(sys.stdout.fileno(), b"ready\n")  # in one piece: log lines of other threads go to the same file
 
 
 def _log_screen(message: ScreenMessage) -> None:
