@@ -6,6 +6,8 @@ never waits for a disk, a bus or a device; everything that could is a thread of 
 
 import asyncio
 import logging
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -132,11 +134,17 @@ class Terminal:
         self._inbox: asyncio.Queue[InboxItem] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._entrance = threading.Lock()
+        self._early: deque[InboxItem] = deque(maxlen=MAX_INBOX)
         self._stopping = asyncio.Event()
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Start the devices and serve until `stop`. Outputs are in their safe state when this returns."""
-        self._loop = asyncio.get_running_loop()
+        with self._entrance:
+            self._loop = asyncio.get_running_loop()
+            for item in self._early:
+                self._offer(item)
+            self._early.clear()
         started: list[Device] = []
         try:
             for device in self._devices.all():
@@ -155,7 +163,6 @@ class Terminal:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
-            self._loop = None
             for device in reversed(started):
                 device.stop()
 
@@ -164,14 +171,12 @@ class Terminal:
         self._stopping.set()
 
     def post(self, item: InboxItem) -> None:
-        """Enter the inbox, from any thread. After the end it does nothing: there is no lane any more."""
-        loop = self._loop
-        if loop is None:
-            return
-        try:
-            loop.call_soon_threadsafe(self._offer, item)
-        except RuntimeError:
-            log.debug("posted_after_the_end")
+        """Enter the inbox, from any thread. What comes before `run` waits for it; after the end there is no lane."""
+        with self._entrance:
+            if self._loop is None:
+                self._early.append(item)
+            elif not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._offer, item)
 
     def _offer(self, item: InboxItem) -> None:
         if isinstance(item, CodeScanned) and self._inbox.qsize() >= MAX_INBOX:

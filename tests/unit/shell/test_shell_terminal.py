@@ -323,3 +323,14 @@ def test_surprise_in_the_core_becomes_a_fault_and_the_lane_goes_on(
     play(bench, scene)
     assert any("program" in report.lane.lost for report in bench.bus.reports)
     assert bench.device.skin_c == NORMAL_SKIN_C
+
+
+def test_what_was_posted_before_the_start_is_not_lost(bench: Bench) -> None:
+    bench.show(bench.phone_code())
+    bench.stand()
+
+    async def scene() -> None:
+        await until(said(bench.orders, "release"))
+
+    play(bench, scene)
+    assert len(decisions(bench)) == 1
