@@ -180,14 +180,20 @@ def _camera(source: str) -> Iterator[Finding]:
         yield _well("camera", f"pictures from {rest}")
     else:
         yield _bad("camera", f"{rest} is not there", "make the folder, or correct camera_scanner.source")
-    try:
-        from drivers.qr import QrReader  # loads two libraries, either of which may be missing
+    yield _decoders()
 
-        QrReader()
+
+def _decoders() -> Finding:
+    hint = "install libzbar0 from apt; ./run unpacks it without root"
+    try:
+        from drivers.qr import QrReader  # noqa: PLC0415  # loads two libraries, either of which may be missing
+
+        why_no_zbar = QrReader().why_no_zbar
     except (ImportError, OSError, DriverError) as error:
-        yield _bad("QR decoders", str(error), "install libzbar0 from apt; ./run unpacks it without root")
-    else:
-        yield _well("QR decoders", "zxing-cpp and zbar are there")
+        return _bad("QR decoders", str(error), hint)
+    if why_no_zbar:
+        return _bad("QR decoders", f"zxing-cpp reads alone: {why_no_zbar}", hint)
+    return _well("QR decoders", "zxing-cpp and zbar are there")
 
 
 def _bus(settings: TerminalSettings) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ from simulator.errors import SceneRefused
 
 FORMAT = "gatehouse-people-1"
 PEOPLE_MAX = 1000
-WEB_ADDRESS = "HTTPS://SHOP.EXAMPLE/MENU?TABLE=7"
+WEB_ADDRESS = "HTTPS://SHOP.EXAMPLE/MENU/7"
 
 
 class Behaviour(Enum):

@@ -58,6 +58,7 @@ class Street:
         self._gates = [Gate(wiring, self._teller(wiring.name)) for wiring in wirings]
         self._places = [self._place(gate, index) for index, gate in enumerate(self._gates)]
         self._threads: list[threading.Thread] = []
+        self._failure = ""
         for gate in self._gates:
             gate.show_to_camera(empty_frame(seed=seed))
 
@@ -98,6 +99,8 @@ class Street:
         for walker in walkers:
             while walker.is_alive():
                 walker.join(0.2)  # in pieces, so that a signal is seen
+        if self._failure:
+            raise SimulatorError(self._failure)
 
     def _walk_one_by_one(self, place: Place, plan: Iterable[Act], index: int) -> None:
         random_source = self._random(100 + index)
@@ -165,7 +168,14 @@ class Street:
         return random.Random(self._seed * 1000 + salt)
 
     def _spawn(self, run: Callable[..., None], *arguments: object) -> threading.Thread:
-        thread = threading.Thread(target=run, args=arguments, daemon=True)
+        def supervised() -> None:
+            try:
+                run(*arguments)
+            except Exception as error:  # noqa: BLE001  # the supervisor: a lane that dies in silence proves nothing
+                self._failure = f"{run.__name__} failed: {type(error).__name__}: {error}"
+                self._clock.stop()
+
+        thread = threading.Thread(target=supervised, daemon=True)
         thread.start()
         self._threads.append(thread)
         return thread
