@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from center.ingest.arrivals import Arrival, EventArrived, Mark, StateArrived, StatusArrived
 from center.store.database import Store, open_store
@@ -141,6 +142,10 @@ class Device:
 
     def decisions(self, count: int) -> list[EventArrived]:
         return [self.record(decision(visit=len(self.envelopes) + 1)) for _ in range(count)]
+
+    def record_decision(self, **changes: Any) -> EventArrived:
+        """A decision of which a test changes something."""
+        return self.record(decision(**changes))
 
     def passage(self, visit: int, end: PassageEnd = PassageEnd.TAKEN) -> EventArrived:
         return self.record(

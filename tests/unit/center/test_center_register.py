@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from center_kit import temporary_store
+from center_office import HOUSEHOLDS, NUMBER, PASSES, PEOPLE, PLACES, ZONE
 from sqlalchemy import func, select
 
 from center.accounts.audit import newest
@@ -27,20 +27,9 @@ from model.identities import CommunityId, HouseholdId
 from passes.directory_chunks import DirectoryAssembler, DirectoryComplete
 from passes.keys import KeyRole, SigningKey, key_list_of, new_signing_key, record_of
 
-ZONE = ZoneInfo("Asia/Shanghai")
-NUMBER = "11010519491231002X"  # the specimen of GB 11643-1999, annex A
 OTHER_NUMBER = "440524188001010014"  # the same annex's second specimen
 OFFICE = Account(id=1, name="wang", role=Role.OFFICE)
 OFFICER = Account(id=2, name="li", role=Role.OFFICER)
-
-PLACES = "compound,compound_name,building,unit,room\ngarden,花园小区,3,2,501\ngarden,花园小区,3,2,502\n"
-HOUSEHOLDS = "household_id,compound,building,unit,room,colour,isolation\n501,garden,3,2,501,green,\n502,garden,3,2,502,黄,居家隔离\n"
-PEOPLE = f"户编号,姓名,电话,身份证号\n501,张三,13800001234,{NUMBER.lower()}\n501,李小四,,\n"
-PASSES = (
-    "pass_id,household_id,holder,kind,status_index,valid_from,valid_until,status\n"
-    "00112233445566aa,501,张三,resident,7,2020-02-01,2020-03-01,\n"
-    "00112233445566ab,502,,家庭,8,2020-02-01 08:00,2020-03-01T00:00+08:00,暂停\n"
-)
 
 
 @pytest.fixture
@@ -154,7 +143,8 @@ def test_every_fault_is_named_by_file_and_row_and_nothing_is_imported(
     assert refused(store, vault, folder) == [
         "places.csv, row 4: compound must be 1 to 32 characters of a-z, 0-9 and hyphen",
         "households.csv, row 4: household_id must be a whole number from 1 to 2147483647",
-        "households.csv, row 4: colour must be one of: uncoloured, 无, green, 绿, 绿色, blue, 蓝, 蓝色, yellow, 黄, 黄色, orange, 橙, 橙色",
+        "households.csv, row 4: colour must be one of: uncoloured, 无, green, 绿, 绿色, blue, 蓝, 蓝色, "
+        "yellow, 黄, 黄色, orange, 橙, 橙色",
         "people.csv, row 4: phone must be 5 to 20 digits, with '+' or hyphens if need be",
         "people.csv, row 4: id_number has a wrong check digit",
         "passes.csv, row 4: pass_id must be 16 hexadecimal digits",

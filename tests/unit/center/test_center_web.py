@@ -1,0 +1,387 @@
+"""The web: who may see, forms that can't be forged, pages that hold in both languages."""
+
+import re
+import string
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from center_kit import HOUSEHOLD, PASS_ID
+from center_office import PASSWORD, ZONE, Office
+from fastapi.testclient import TestClient
+
+from center.accounts.sessions import FAILURES_MAX, SESSION_MAX_S, FailureLimit, Refused, Sessions, SignedIn
+from center.accounts.users import Role
+from center.desk.gates import Mode
+from center.errors import NotAllowed
+from center.ingest.extract import columns_of
+from center.web.language import Language, chosen_language, texts_of
+from center.web.search_form import read_search
+from center.web.services import Health
+from model.clock import ClockTrust
+from model.credentials import Colour, PassKind, Scanner
+from model.directory import Isolation, PassStatus
+from model.reasons import Outcome, Reason
+from model.records import PassageEnd, VisitStep
+from model.rules import Check, Direction
+from model.temperature import Site, TemperatureOutcome
+
+WEB = Path(__file__).resolve().parents[3] / "center" / "web"
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path)
+    yield made
+    made.store.close()
+
+
+def token_in(page: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+PRIVATE = ["/", "/live", f"/households/{HOUSEHOLD}", "/passages/1", "/api/passages", "/api/gates", "/api/chain"]
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_nobody_sees_anything_without_signing_in(office: Office, path: str) -> None:
+    answer = office.client().get(path)
+    assert answer.status_code in (303, 401)
+    assert "3-2-501" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", f"/households/{HOUSEHOLD}", "/passages/1", "/api/passages"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_page_stands_in_both_languages(office: Office, path: str, language: str) -> None:
+    client = office.client("office")
+    answer = client.get(path, headers={"accept-language": language})
+    assert answer.status_code == 200
+    if not path.startswith("/api"):
+        assert f'<html lang="{"zh-Hans" if language == "zh" else "en"}">' in answer.text
+
+
+def test_a_passage_shows_place_and_masked_name_and_never_more(office: Office) -> None:
+    page = office.client("duty").get("/").text
+    assert "3-2-501" in page
+    assert "张*" in page
+    assert "张三" not in page
+
+
+def test_a_detail_shows_all_inputs(office: Office) -> None:
+    page = office.client("duty").get("/passages/1").text
+    for shown in ("36.54 °C", "34.50", "21.50 °C", "offset/1", "Rules longcheng, version 2", "Directory version 4"):
+        assert shown in page, shown
+    assert office.device.envelopes[0].hash in page
+
+
+def test_a_body_that_does_not_fit_is_shown_as_it_is(office: Office) -> None:
+    event = office.device.body(
+        '{"v":1,"kind":"decision","outcome":"granted","temperature":[],"steps":7,"reason":"<script>alert(1)</script>"}'
+    )
+    office.keeper.keep([event])
+    client = office.client("duty")
+    newest = client.get("/api/passages").json()["passages"][0]["id"]
+    for path in (f"/passages/{newest}", "/"):
+        page = client.get(path)
+        assert page.status_code == 200
+        assert "<script>alert" not in page.text
+
+
+def test_pages_hold_no_inline_script_or_style_and_say_so_to_the_browser(office: Office) -> None:
+    client = office.client("office")
+    for path in ("/", "/signin", f"/households/{HOUSEHOLD}", "/passages/1"):
+        answer = client.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert not re.search(r"<script(?![^>]*src=)", answer.text)
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=", answer.text)
+
+
+def test_the_session_cookie_is_for_the_browser_alone(office: Office) -> None:
+    answer = office.client().post("/signin", data={"name": "duty", "password": PASSWORD})
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    over_tls = TestClient(office.app, base_url="https://centre", follow_redirects=False)
+    assert (
+        "secure" in over_tls.post("/signin", data={"name": "duty", "password": PASSWORD}).headers["set-cookie"].lower()
+    )
+
+
+def test_signing_out_ends_the_session_wherever_its_cookie_is(office: Office) -> None:
+    client = office.client("duty")
+    stolen = dict(client.cookies)
+    client.post("/signout", data={"csrf": token_in(client.get("/").text)})
+    assert TestClient(office.app, cookies=stolen, follow_redirects=False).get("/").status_code == 303
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong", "é"])
+def test_a_form_without_its_sessions_token_is_refused(office: Office, token: str | None) -> None:
+    client = office.client("office")
+    fields = {"reason": "card lost"} | ({"csrf": token} if token is not None else {})
+    assert client.post(f"/passes/{PASS_ID}/revoke", data=fields).status_code == 403
+    assert client.post("/signout", data=fields).status_code == 403
+    assert office.directory_changes == 0
+
+
+def test_if_tokens_were_not_checked_a_forged_form_would_revoke(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("center.web.pages.require_token", lambda form, session: None)
+    assert office.client("office").post(f"/passes/{PASS_ID}/revoke", data={"reason": "card lost"}).status_code == 303
+
+
+def test_the_token_of_another_session_is_refused(office: Office) -> None:
+    other = token_in(office.client("duty").get("/").text)
+    answer = office.client("office").post(f"/passes/{PASS_ID}/revoke", data={"csrf": other, "reason": "card lost"})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers", [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"}]
+)
+def test_a_form_from_another_site_is_refused(office: Office, headers: dict[str, str]) -> None:
+    answer = office.client().post("/signin", data={"name": "duty", "password": PASSWORD}, headers=headers)
+    assert answer.status_code == 403
+
+
+def test_a_body_larger_than_any_form_is_refused(office: Office) -> None:
+    assert office.client().post("/signin", data={"name": "x" * 20_000, "password": "y"}).status_code == 413
+
+
+def test_an_officer_reveals_nothing_and_the_office_does_with_a_reason(office: Office) -> None:
+    path = f"/households/{HOUSEHOLD}/people/1/reveal"
+    duty = office.client("duty")
+    page = duty.get("/").text
+    assert duty.post(path, data={"csrf": token_in(page), "reason": "clinic asks"}).status_code == 403
+    client = office.client("office")
+    token = token_in(client.get(f"/households/{HOUSEHOLD}").text)
+    assert client.post(path, data={"csrf": token, "reason": ""}).status_code == 400
+    answer = client.post(path, data={"csrf": token, "reason": "clinic asks"})
+    assert "11010519491231002X" in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert "11010519491231002X" not in client.get(f"/households/{HOUSEHOLD}").text
+
+
+def test_a_revocation_reaches_the_directory(office: Office) -> None:
+    client = office.client("office")
+    token = token_in(client.get(f"/households/{HOUSEHOLD}").text)
+    answer = client.post(f"/passes/{PASS_ID}/revoke", data={"csrf": token, "reason": "card lost"})
+    assert (answer.status_code, office.directory_changes) == (303, 1)
+
+
+def test_search_finds_by_place_pass_reason_and_day(office: Office) -> None:
+    client = office.client("duty")
+    count = lambda query: len(client.get(f"/api/passages?{query}").json()["passages"])  # noqa: E731
+    assert [count(q) for q in ("place=3-2-501", "place=3-2", "place=3", "place=2-501", "place=3-2-5")] == [
+        3,
+        3,
+        3,
+        0,
+        0,
+    ]
+    assert [count(q) for q in (f"pass={PASS_ID.upper()}", "reason=admitted", "outcome=denied", "household=501")] == [
+        3,
+        3,
+        0,
+        3,
+    ]
+    assert [count(q) for q in ("from=2020-02-14&to=2020-02-14", "from=2020-02-15", "to=2020-02-13")] == [3, 0, 0]
+    assert client.get("/api/passages?pass=xyz").status_code == 400
+    assert "A pass number has 16 characters" in client.get("/?pass=xyz").text
+
+
+def test_wildcards_in_a_place_are_no_wildcards(office: Office) -> None:
+    client = office.client("duty")
+    for place in ("%25", "_", "3-%25", "_-_", "3\\"):
+        assert client.get(f"/api/passages?place={place}").json()["passages"] == []
+
+
+def test_a_day_is_the_communitys_own() -> None:
+    search = read_search({"from": "2020-02-14", "to": "2020-02-14"}, ZONE)
+    assert search.filter.since == datetime(2020, 2, 13, 16, tzinfo=UTC)
+    assert search.filter.until == datetime(2020, 2, 14, 16, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"])
+def test_the_language_switch_leads_nowhere_else(office: Office, back: str) -> None:
+    answer = office.client().get("/language/zh", params={"back": back})
+    assert answer.headers["location"] == "/"
+
+
+def test_a_language_chosen_by_hand_beats_the_browsers() -> None:
+    assert chosen_language("zh", "en", Language.ENGLISH) is Language.CHINESE
+    assert chosen_language(None, "de, en;q=0.3, zh-CN;q=0.8", Language.ENGLISH) is Language.CHINESE
+    assert chosen_language("xx", "de;q=oops", Language.CHINESE) is Language.CHINESE
+
+
+def test_health_says_what_is_wrong(office: Office) -> None:
+    client = office.client()
+    assert client.get("/healthz").status_code == 200
+    office.health = Health(bus=False, ingest=True)
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()) == (503, {"bus": False, "ingest": True})
+
+
+def test_what_is_not_there_is_said_in_words(office: Office) -> None:
+    client = office.client("duty")
+    for path in ("/nothing", "/passages/999999", "/households/999999", "/passages/x"):
+        answer = client.get(path)
+        assert answer.status_code in (404, 422)
+        assert "Traceback" not in answer.text
+
+
+# Signing in
+
+
+def test_a_wrong_name_and_a_wrong_password_look_the_same(office: Office) -> None:
+    client = office.client()
+    answers = [client.post("/signin", data={"name": n, "password": "wrong wrong wrong"}) for n in ("duty", "nobody")]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    assert answers[0].text.replace("duty", "nobody") == answers[1].text
+
+
+def test_failures_are_limited_and_the_limit_ends(office: Office) -> None:
+    moment = [1_000_000]
+    sessions = Sessions(office.store, office.users, now=lambda: moment[0])
+    for _ in range(FAILURES_MAX):
+        assert sessions.sign_in("duty", "wrong", "10.0.0.9") == Refused()
+    refused = sessions.sign_in("duty", PASSWORD, "10.0.0.9")
+    assert isinstance(refused, Refused)
+    assert refused.retry_after_s == 300
+    # The officer at another desk is not locked out by it.
+    assert isinstance(sessions.sign_in("duty", PASSWORD, "10.0.0.1"), SignedIn)
+    moment[0] += 300_000
+    assert isinstance(sessions.sign_in("duty", PASSWORD, "10.0.0.9"), SignedIn)
+
+
+def test_without_the_limit_guessing_goes_on(office: Office) -> None:
+    class NoLimit(FailureLimit):
+        def wait_s(self, name: str, address: str) -> int:
+            return 0
+
+    sessions = Sessions(office.store, office.users, limit=NoLimit())
+    for _ in range(FAILURES_MAX):
+        sessions.sign_in("duty", "wrong", "10.0.0.9")
+    assert isinstance(sessions.sign_in("duty", PASSWORD, "10.0.0.9"), SignedIn)
+
+
+def test_one_address_cannot_try_many_names() -> None:
+    limit = FailureLimit(lambda: 0)
+    for number in range(20):
+        assert limit.wait_s(f"name-{number}", "10.0.0.9") == 0
+        limit.failed(f"name-{number}", "10.0.0.9")
+    assert limit.wait_s("another", "10.0.0.9") > 0
+    assert limit.wait_s("another", "10.0.0.1") == 0
+
+
+def test_a_password_costs_what_rfc_9106_recommends() -> None:
+    source = (WEB.parent / "accounts" / "users.py").read_text(encoding="utf-8")
+    assert "PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=4)" in source
+
+
+def test_a_session_ends_with_the_shift(office: Office) -> None:
+    moment = [1_000_000]
+    sessions = Sessions(office.store, office.users, now=lambda: moment[0])
+    signed_in = sessions.sign_in("duty", PASSWORD, "10.0.0.1")
+    assert isinstance(signed_in, SignedIn)
+    assert sessions.find(signed_in.token) is not None
+    moment[0] += SESSION_MAX_S * 1000
+    assert sessions.find(signed_in.token) is None
+
+
+def test_a_new_password_ends_all_sessions_of_the_account(office: Office) -> None:
+    client = office.client("duty")
+    office.users.add("duty", "another long one", Role.OFFICER)
+    assert client.get("/").status_code == 303
+
+
+def test_a_token_and_a_password_do_not_stand_in_the_database(office: Office, tmp_path: Path) -> None:
+    token = dict(office.client("duty").cookies)["gatehouse_session"]
+    office.store.close()
+    everything = b"".join(file.read_bytes() for file in tmp_path.glob("center.db*"))
+    assert token.encode() not in everything
+    assert PASSWORD.encode() not in everything
+    assert b"$argon2id$" in everything
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("", PASSWORD), ("a b", PASSWORD), ("x" * 33, PASSWORD), ("duty", "short"), ("duty", "x" * 129)],
+)
+def test_names_and_passwords_that_do_not_do_are_refused(office: Office, name: str, password: str) -> None:
+    with pytest.raises(NotAllowed):
+        office.users.add(name, password, Role.OFFICER)
+
+
+# Texts
+
+
+def test_both_languages_have_the_same_keys_and_places_for_values() -> None:
+    chinese, english = (texts_of(language).by_key for language in (Language.CHINESE, Language.ENGLISH))
+    assert chinese.keys() == english.keys()
+    for key, text in english.items():
+        fields = [{name for _, name, _, _ in string.Formatter().parse(value) if name} for value in (text, chinese[key])]
+        assert fields[0] == fields[1], key
+    assert all(chinese.values())
+    assert all(english.values())
+
+
+@pytest.mark.parametrize(
+    ("section", "codes"),
+    [
+        ("reason", [reason.value for reason in Reason]),
+        ("outcome", [outcome.value for outcome in Outcome]),
+        ("direction", [direction.value for direction in Direction]),
+        ("end", [end.value for end in PassageEnd]),
+        ("clock", [trust.value for trust in ClockTrust]),
+        ("check", [check.value for check in Check]),
+        ("step", [step.value for step in VisitStep]),
+        ("scanner", [scanner.value for scanner in Scanner]),
+        ("site", [site.value for site in Site]),
+        ("temperature", [outcome.value for outcome in TemperatureOutcome]),
+        ("mode", [mode.value for mode in Mode]),
+        ("colour", [colour.name.lower() for colour in Colour]),
+        ("isolation", [isolation.name.lower() for isolation in Isolation]),
+        ("kind", [kind.name.lower() for kind in PassKind]),
+        ("status", [status.name.lower() for status in PassStatus]),
+    ],
+)
+def test_every_code_of_the_model_has_its_words(section: str, codes: list[str]) -> None:
+    texts = texts_of(Language.CHINESE)
+    assert [code for code in codes if f"{section}.{code}" not in texts.by_key] == []
+
+
+def test_every_text_that_a_page_asks_for_is_there() -> None:
+    known = texts_of(Language.ENGLISH).by_key
+    asked: set[str] = set()
+    for file in (*WEB.glob("templates/*.html"), *WEB.glob("*.py")):
+        asked |= set(re.findall(r't(?:exts)?\("([a-z_]+\.[a-z_]+)"', file.read_text(encoding="utf-8")))
+        asked |= set(re.findall(r'"((?:error|signin|gates|search)\.[a-z_]+)"', file.read_text(encoding="utf-8")))
+    assert sorted(key for key in asked - known.keys() if not key.endswith(".html")) == []
+
+
+# Inner walls
+
+
+def test_web_calls_services_and_services_call_the_store_never_back() -> None:
+    center = WEB.parent
+    forbidden = {
+        "store": ("accounts", "desk", "ingest", "registry", "web", "app"),
+        "accounts": ("desk", "ingest", "registry", "web", "app"),
+        "ingest": ("accounts", "desk", "registry", "web", "app"),
+        "registry": ("desk", "ingest", "web", "app"),
+        "desk": ("accounts", "registry", "web", "app"),
+        "web": ("store", "ingest", "app"),
+    }
+    for room, others in forbidden.items():
+        for file in center.glob(f"{room}/**/*.py"):
+            imported = re.findall(r"^(?:from|import) center\.(\w+)", file.read_text(encoding="utf-8"), re.M)
+            assert not set(imported) & set(others), (file, imported)
+
+
+def test_a_decisions_columns_come_from_its_body_alone() -> None:
+    columns = columns_of({"v": 1, "kind": "decision", "visit": True, "outcome": "maybe", "code": "x", "at": 3})
+    assert (columns.visit, columns.outcome, columns.pass_id, columns.wall_ms) == (None, None, None, None)
