@@ -15,12 +15,14 @@ from mqtt.errors import MessageInvalid
 from mqtt.messages import Availability, State
 
 GATES_MAX: Final = 2_000
+ALARM_PREFIX: Final = "alarm-"
 
 
 class Mode(Enum):
     """How a gate stands, worst first."""
 
     OFFLINE = "offline"
+    ALARM = "alarm"
     DEGRADED = "degraded"
     NORMAL = "normal"
 
@@ -31,6 +33,11 @@ class Fault:
 
     component: str
     why: str
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether the gate reports an alarm that stands, such as fire, and not a broken part."""
+        return self.component.startswith(ALARM_PREFIX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +174,7 @@ def _gate(
         compound=row.compound,
         is_online=row.is_online,
         since=from_ms(row.changed_at_ms),
-        mode=Mode.OFFLINE if not row.is_online else Mode.DEGRADED if faults else Mode.NORMAL,
+        mode=_mode(row.is_online, faults),
         faults=faults,
         state=state,
         state_at=from_ms(row.state_at_ms) if row.state_at_ms is not None else None,
@@ -178,6 +185,14 @@ def _gate(
         directory_behind=behind,
         last_event_at=from_ms(last_ms) if last_ms is not None else None,
     )
+
+
+def _mode(is_online: bool, faults: tuple[Fault, ...]) -> Mode:
+    if not is_online:
+        return Mode.OFFLINE
+    if any(fault.is_alarm for fault in faults):
+        return Mode.ALARM
+    return Mode.DEGRADED if faults else Mode.NORMAL
 
 
 def read_state(text: str | None) -> State | None:

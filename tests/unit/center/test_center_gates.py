@@ -15,6 +15,8 @@ from center.ingest.keeper import RecordKeeper
 from center.store.database import Store
 from model.clock import ClockTrust
 from model.reasons import Outcome, Reason
+from mqtt.messages import Availability
+from mqtt.messages import Mode as ModeMessage
 
 
 @pytest.fixture
@@ -71,6 +73,13 @@ def test_faults_and_an_untrusted_clock_make_a_gate_degraded(store: Store) -> Non
         ("thermometer", "bus_stuck"),
         ("clock", "unknown"),
     ]
+
+
+def test_a_standing_alarm_is_more_than_a_fault(store: Store) -> None:
+    book, device = GateBook(store), Device()
+    raised = {"alarm-fire": ModeMessage(availability=Availability.UNAVAILABLE, why="raised")}
+    book.note([device.status(), device.state(modes=MODES_WITH_FAULT | raised)])
+    assert gate(store).mode is Mode.ALARM
 
 
 def test_a_state_before_the_birth_makes_nobody_online(store: Store) -> None:

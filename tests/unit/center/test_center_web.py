@@ -25,7 +25,7 @@ from model.directory import Isolation, PassStatus
 from model.reasons import Outcome, Reason
 from model.records import PassageEnd, VisitStep
 from model.rules import Check, Direction
-from model.temperature import Site, TemperatureOutcome
+from model.temperature import IndeterminateWhy, SensorFault, Site, TemperatureOutcome
 
 WEB = Path(__file__).resolve().parents[3] / "center" / "web"
 
@@ -343,6 +343,7 @@ def test_both_languages_have_the_same_keys_and_places_for_values() -> None:
         ("site", [site.value for site in Site]),
         ("temperature", [outcome.value for outcome in TemperatureOutcome]),
         ("mode", [mode.value for mode in Mode]),
+        ("why", [why.value for why in (*SensorFault, *IndeterminateWhy)]),
         ("colour", [colour.name.lower() for colour in Colour]),
         ("isolation", [isolation.name.lower() for isolation in Isolation]),
         ("kind", [kind.name.lower() for kind in PassKind]),
