@@ -24,6 +24,7 @@ Examples:
   gatehouse center reveal /etc/gatehouse/center.toml 17 --user wang --reason 'called the clinic'
 
 Passwords are asked for, or taken from {PASSWORD_VARIABLE}.
+
 {EXIT_CODES_HELP}"""
 
 app = typer.Typer(help="The centre and its register.", epilog=EXAMPLES, no_args_is_help=True, rich_markup_mode=None)

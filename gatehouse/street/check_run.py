@@ -8,10 +8,11 @@ from typing import Any
 from gatehouse.outcome import CommandTrouble, ExitCode, say
 from gatehouse.street.center_part import fill_center
 from gatehouse.street.checking import Seen, Verdict, judge
-from gatehouse.street.layout import GATES, StreetFolder, Wires
+from gatehouse.street.layout import GATES, GatePlan, StreetFolder, Wires
 from gatehouse.street.making import make, write_stamp
 from gatehouse.street.processes import Supervisor
 from gatehouse.street.running import RunningStreet, choose_ports
+from journal.verify import verify
 
 AT_MOST_S = 120.0
 _RECORDS_ARRIVE_WITHIN_S = 15.0
@@ -120,7 +121,20 @@ def _read_back(running: RunningStreet, people: _People) -> Seen:
         passages=running.client.passages(),
         chains=chains,
         gates=gates,
+        journals=[_journal_of(running.street, plan) for plan in GATES],
     )
+
+
+def _journal_of(street: StreetFolder, plan: GatePlan) -> Row:
+    """What a gate's own file says; it is read while the gate goes on writing."""
+    report = verify(street.journal(plan))
+    last = report.epochs[-1]
+    return {
+        "device": str(report.device),
+        "is_whole": report.is_whole,
+        "head_seq": int(last.last_seq),
+        "head_hash": last.head_hash,
+    }
 
 
 def _tell_verdicts(verdicts: list[Verdict], seen: Seen, began: float) -> int:
@@ -133,9 +147,9 @@ def _tell_verdicts(verdicts: list[Verdict], seen: Seen, began: float) -> int:
     took_s = time.monotonic() - began
     say()
     if wrong:
-        say(f"{wrong} of {len(verdicts)} demands do not hold ({took_s:.0f} s).")
+        say(f"{wrong} of {len(verdicts)} demands do not hold ({took_s:.0f} s). 有 {wrong} 项不符。")
         return int(ExitCode.FOUND_WRONG)
-    say(f"All {len(verdicts)} demands hold: {len(seen.visits)} visits, {records} records, {took_s:.0f} s.")
+    say(f"All {len(verdicts)} demands hold: {len(seen.visits)} visits, {records} records, {took_s:.0f} s. 全部通过。")
     return int(ExitCode.OK)
 
 

@@ -23,13 +23,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """All that came out of a check. visits, releases: of the people's process; the others: the centre's."""
+    """All that came out of a check. visits, releases: of the people's process; passages, chains, gates: the centre's.
+
+    journals: what each gate's own file says of itself: device, is_whole, head_seq, head_hash.
+    """
 
     visits: Sequence[Row]
     releases: Sequence[Row]
     passages: Sequence[Row]
     chains: Sequence[Row]
     gates: Sequence[Row]
+    journals: Sequence[Row]
 
 
 def judge(seen: Seen, *, way_in: str, way_out: str) -> list[Verdict]:
@@ -47,6 +51,7 @@ def judge(seen: Seen, *, way_in: str, way_out: str) -> list[Verdict]:
         _relay_let_go(seen),
         _passages_taken(seen),
         _chains_whole(seen, (way_in, way_out)),
+        _same_as_the_gates(seen, (way_in, way_out)),
         _gates_well(seen, (way_in, way_out)),
     ]
 
@@ -182,6 +187,20 @@ def _is_whole(chain: Row) -> bool:
         and not chain["missing_tail"]
         and not chain["quarantined"]
     )
+
+
+def _same_as_the_gates(seen: Seen, gates: Sequence[str]) -> Verdict:
+    demand = "the gates' own journals are whole and end where the centre's records end"
+    found, holds = [], True
+    for gate in gates:
+        own = next((journal for journal in seen.journals if journal["device"] == gate), None)
+        held = next((chain for chain in seen.chains if chain["device"] == gate), None)
+        is_same = own is not None and held is not None and own["is_whole"]
+        if own is not None and held is not None:
+            is_same = is_same and all(own[name] == held[name] for name in ("head_seq", "head_hash"))
+        holds = holds and bool(is_same)
+        found.append(f"{gate}: {'no journal' if own is None else own['head_seq']}")
+    return Verdict(demand=demand, holds=holds, found="; ".join(found))
 
 
 def _gates_well(seen: Seen, gates: Sequence[str]) -> Verdict:

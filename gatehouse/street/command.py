@@ -18,6 +18,7 @@ import typer
 
 from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, ExitCode, complain, say
 from gatehouse.street.center_part import fill_center
+from gatehouse.street.check_run import AT_MOST_S as CHECK_AT_MOST_S
 from gatehouse.street.check_run import run_check
 from gatehouse.street.layout import CHECKOUT, GATES, StreetFolder, Wires, make_wires
 from gatehouse.street.making import DEMO_USER, Stamp, clear, make, read_stamp, remove, write_stamp
@@ -99,6 +100,7 @@ def _check(port: int | None, seed: int, *, keep: bool) -> int:
     folder = Path(tempfile.mkdtemp(prefix="gatehouse-check-"))
     street = StreetFolder(folder=folder)
     code = int(ExitCode.ENVIRONMENT)
+    _end_when_too_slow(CHECK_AT_MOST_S)
     try:
         with _torn_down() as (supervisor, wires):
             code = run_check(street, wires, supervisor, port, seed=seed, tempo=_CHECK_TEMPO)
@@ -218,8 +220,22 @@ def _end_on_signals() -> None:
         signal.signal(number, end)
 
 
+def _end_when_too_slow(at_most_s: float) -> None:
+    """Let the kernel end a check that hangs, wherever it hangs; what it started is stopped as always."""
+
+    def end(number: int, frame: object) -> None:
+        raise CommandTrouble(
+            f"the check was not done within {at_most_s:.0f} s",
+            "look at the logs named above; a machine under load may need a second try",
+            code=ExitCode.FOUND_WRONG,
+        )
+
+    signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, at_most_s)
+
+
 def _be_deaf() -> None:
     """While children are stopped, a second Ctrl-C must not leave half of them behind."""
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
     sys.stdout.flush()

@@ -88,6 +88,9 @@ class StreetFolder:
     def gate(self, plan: GatePlan) -> Path:
         return self.folder / plan.device
 
+    def journal(self, plan: GatePlan) -> Path:
+        return self.gate(plan) / "state" / "journal.db"
+
     def settings(self, plan: GatePlan) -> Path:
         return self.gate(plan) / "terminal.toml"
 

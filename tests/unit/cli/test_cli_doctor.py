@@ -1,0 +1,125 @@
+"""The doctor finds each thing that is wrong, says what to do, and finds nothing where all is well."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from drivers.mlx90614_twin import Mlx90614Twin, TwinFault
+from drivers.twins_server import ThermometerTwinServer
+from gatehouse.doctor import Finding, look_over
+from gatehouse.provisioning import provision_site
+from gatehouse.street.layout import COMMUNITY, GATES, StreetFolder, Wires
+from gatehouse.street.settings_text import Table, as_toml, gate_table
+from simulator.pictures import empty_frame
+from simulator.wires import CameraWire, SerialScannerWire
+
+PLAN = GATES[0]
+
+
+class Gate:
+    """A gate's files and wires, as a street makes them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.street = StreetFolder(folder=folder / "street")
+        self.wires = Wires(folder=folder)
+        provision_site(self.street.site.folder, COMMUNITY, [plan.device for plan in GATES], now=datetime.now(UTC))
+        self.wires.frames(PLAN).mkdir()
+        CameraWire(self.wires.frames(PLAN)).show(empty_frame())
+        self.scanner = SerialScannerWire(self.wires.tty(PLAN))
+        self.twin = Mlx90614Twin()
+        self.twins = ThermometerTwinServer(self.twin, self.wires.bus(PLAN))
+        self.twins.start()
+        self.table: Table = gate_table(self.street, self.wires, PLAN, broker_port=1, is_hurried=False)
+
+    def look(self) -> dict[str, Finding]:
+        file = self.street.folder / "terminal.toml"
+        file.write_text(as_toml(self.table), encoding="utf-8")
+        return {finding.part: finding for finding in look_over(file)}
+
+    def close(self) -> None:
+        self.twins.stop()
+        self.scanner.close()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    gate = Gate(tmp_path)
+    yield gate
+    gate.close()
+
+
+def wrong(found: dict[str, Finding]) -> set[str]:
+    assert all(finding.hint for finding in found.values() if not finding.is_well)
+    return {part for part, finding in found.items() if not finding.is_well} - {"QR decoders"}
+
+
+def test_only_the_broker_is_missing_where_no_broker_runs(gate: Gate) -> None:
+    found = gate.look()
+    assert wrong(found) == {"broker"}
+    assert {"settings", "rules", "keys", "clock", "pins", "thermometer", "serial scanner", "camera"} <= set(found)
+
+
+def test_a_gate_that_works_alone_needs_no_broker(gate: Gate) -> None:
+    gate.table["bus"] = {"enabled": False}
+    assert wrong(gate.look()) == set()
+
+
+def test_every_problem_of_the_settings_is_told_at_once(gate: Gate) -> None:
+    gate.table["barrier"]["pin"] = 99
+    gate.table["colour"] = "red"
+    file = gate.street.folder / "terminal.toml"
+    file.write_text(as_toml(gate.table), encoding="utf-8")
+    words = " ".join(finding.words for finding in look_over(file))
+    assert "barrier.pin" in words
+    assert "colour" in words
+
+
+def test_a_sensor_that_does_not_answer_is_told(gate: Gate) -> None:
+    gate.twin.show(fault=TwinFault.ABSENT)
+    found = gate.look()
+    assert "thermometer" in wrong(found)
+    assert "nobody answers at 0x5a" in found["thermometer"].words
+
+
+def test_an_unplugged_scanner_and_a_missing_picture_folder_are_told(gate: Gate) -> None:
+    gate.wires.tty(PLAN).unlink()
+    gate.table["camera_scanner"]["source"] = "frames:/nonexistent"
+    assert {"serial scanner", "camera"} <= wrong(gate.look())
+
+
+def test_a_key_list_that_the_pinned_root_did_not_sign_is_told(gate: Gate, tmp_path: Path) -> None:
+    other = provision_site(tmp_path / "other", COMMUNITY, [], now=datetime.now(UTC))
+    gate.street.site.key_list.write_bytes(other.key_list.read_bytes())
+    assert "keys" in wrong(gate.look())
+    os.unlink(gate.street.site.key_list)
+    assert "keys" in wrong(gate.look())
+
+
+def test_another_gates_certificate_and_a_key_that_others_read_are_told(gate: Gate) -> None:
+    mine, other = gate.street.site.identity(PLAN.device), gate.street.site.identity(GATES[1].device)
+    (mine / "key.pem").chmod(0o644)
+    assert "can be read by others" in gate.look()["certificate"].words
+    for name in ("cert.pem", "key.pem"):
+        (mine / name).write_bytes((other / name).read_bytes())
+    assert f"made for {GATES[1].device}" in gate.look()["certificate"].words
+
+
+def test_a_disk_too_small_for_the_promised_journal_is_told(gate: Gate) -> None:
+    gate.table["journal"] = {"kept_days": 365, "records_per_day": 500_000}
+    found = gate.look()
+    enough = "disk" not in wrong(found)
+    assert enough or "promised to the journal" in found["disk"].words
+    gate.table["state_dir"] = "/proc/gatehouse"
+    assert "disk" in wrong(gate.look())
+
+
+def test_hardware_that_this_machine_lacks_is_told(gate: Gate) -> None:
+    gate.table["gpio"]["pin_factory"] = "lgpio:9"
+    gate.table["thermometer"]["bus"] = 254
+    gate.table["camera_scanner"]["source"] = "picamera2"
+    gate.table["clock"]["source"] = "rtc"
+    expected = {"pins", "thermometer", "camera"} | (set() if Path("/dev/rtc0").exists() else {"clock"})
+    assert expected <= wrong(gate.look())

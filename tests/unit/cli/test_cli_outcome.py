@@ -1,0 +1,117 @@
+"""However a command ends, a person gets words and a script gets an exit code; never a stack trace."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from config.problems import Problem, SettingsError
+from gatehouse.__main__ import main, run_in_words
+from gatehouse.outcome import CommandTrouble, ExitCode
+from mqtt.errors import BrokerMissing
+
+
+def raising(error: BaseException) -> int:
+    def run() -> int:
+        raise error
+
+    return run_in_words(run)
+
+
+def test_a_trouble_says_what_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    code = raising(CommandTrouble("the port is in use", "take another", code=ExitCode.ENVIRONMENT))
+    said = capsys.readouterr()
+    assert (code, said.out) == (3, "")
+    assert "the port is in use" in said.err
+    assert "What to do: take another" in said.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (
+            SettingsError([Problem(file=Path("a.toml"), key="bus.port", message="is missing")]),
+            2,
+            "bus.port: is missing",
+        ),
+        (BrokerMissing("install mosquitto"), 3, "install mosquitto"),
+        (FileNotFoundError(2, "No such file or directory", "/x/y"), 3, "/x/y"),
+        (KeyboardInterrupt(), 130, "Stopped"),
+    ],
+)
+def test_known_errors_have_their_code_and_their_own_words(
+    error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert raising(error) == code
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_an_unforeseen_error_goes_to_a_file_and_not_to_the_person(capsys: pytest.CaptureFixture[str]) -> None:
+    assert raising(ZeroDivisionError("secret detail")) == 3
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert "secret detail" not in said
+    details = Path(said.rsplit("the details are in ", 1)[1].split(",")[0])
+    assert "secret detail" in details.read_text()
+    details.unlink()
+
+
+def test_debug_prints_the_details(capsys: pytest.CaptureFixture[str]) -> None:
+    def run() -> int:
+        raise ZeroDivisionError("secret detail")
+
+    assert run_in_words(run, wants_debug=True) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        *([name, "--help"] for name in ("street", "terminal", "simulate", "doctor", "bench")),
+        *(["center", name, "--help"] for name in ("serve", "import", "reveal")),
+        ["center", "user", "add", "--help"],
+        ["center", "directory", "publish", "--help"],
+        *(["pass", name, "--help"] for name in ("issue", "inspect", "verify", "revoke")),
+        ["provision", "site", "--help"],
+        ["ledger", "verify", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_every_command_explains_itself_with_examples_and_exit_codes(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "Examples:" in said
+    assert "Exit codes: 0 fine, 1 something wrong was found, 2 wrong usage or input" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["nonsense"], ["pass", "issue"], ["street", "--port", "0"], ["street", "--language", "fr"], ["bench", "x"]],
+)
+def test_wrong_usage_is_exit_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_missing_journal_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ledger", "verify", str(tmp_path / "none.db")]) == 3
+    assert "none.db" in capsys.readouterr().err
+
+
+def test_what_is_piped_is_plain(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert not any("─" <= character <= "╿" for character in said)
+
+
+def test_json_is_one_object_on_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json", str(tmp_path / "none.toml")]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    assert json.loads(lines[0])["well"] is False

@@ -1,0 +1,180 @@
+"""A street's parts: settings that a real terminal takes, wires that match them, a stamp, words in two languages."""
+
+import os
+import socket
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from config.settings import load_settings
+from gatehouse.__main__ import main
+from gatehouse.outcome import CommandTrouble
+from gatehouse.street import command
+from gatehouse.street.layout import GATES, StreetFolder, Wires, make_wires
+from gatehouse.street.making import Stamp, clear, make, read_stamp, write_stamp
+from gatehouse.street.running import choose_ports, is_free, next_free
+from gatehouse.street.settings_text import as_toml, gate_table, wiring_of
+from gatehouse.street.words import Language, language_of, name_of, phrase
+from model.credentials import CheckStage, VerifiedCode
+from passes.check import ALL_STAGES, CheckContext, check_code
+from passes.key_files import load_public_key
+from passes.keys import accept_key_list
+from simulator.people import Behaviour, read_people, shown_code
+from simulator.plans import check_plan
+from simulator.wiring import Input, Output, Step
+
+WIRES = Wires(folder=Path("/run/gh-x"))
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> StreetFolder:
+    street = StreetFolder(folder=tmp_path_factory.mktemp("made") / "street")
+    write_stamp(street, make(street))
+    return street
+
+
+@pytest.mark.parametrize("plan", GATES, ids=lambda plan: plan.device)
+@pytest.mark.parametrize("is_hurried", [False, True])
+def test_a_real_terminal_takes_the_settings_of_each_gate(
+    street: StreetFolder, tmp_path: Path, plan: object, is_hurried: bool
+) -> None:
+    gate = next(each for each in GATES if each == plan)
+    table = gate_table(street, WIRES, gate, broker_port=18883, is_hurried=is_hurried)
+    file = tmp_path / "terminal.toml"
+    file.write_text(as_toml(table), encoding="utf-8")
+    settings = load_settings(file)
+    assert settings.identity.device == gate.device
+    assert settings.clock.source == "declared"  # the host keeps the time, and the gate says so
+
+
+def test_the_people_know_the_gates_pins_as_its_settings_name_them(street: StreetFolder, tmp_path: Path) -> None:
+    table = gate_table(street, WIRES, GATES[0], broker_port=1, is_hurried=False)
+    file = tmp_path / "terminal.toml"
+    file.write_text(as_toml(table), encoding="utf-8")
+    settings = load_settings(file)
+    wiring = wiring_of(table, WIRES, GATES[0], is_measured=True)
+    assert settings.barrier is not None
+    release = wiring.outputs[Output.RELEASE]
+    assert (release.number, release.active_high) == (settings.barrier.pin, settings.barrier.active_high)
+    for contact in settings.contacts:
+        pin = wiring.inputs[Input(contact.role.value)]
+        assert (pin.number, pin.active_high) == (contact.pin, not contact.active_low)
+    assert settings.gpio.pin_factory == f"wire:{wiring.pins_socket}"
+
+
+def test_a_line_that_nobody_drives_yet_is_no_fire(street: StreetFolder) -> None:
+    table = gate_table(street, WIRES, GATES[0], broker_port=1, is_hurried=False)
+    wiring = wiring_of(table, WIRES, GATES[0], is_measured=True)
+    pulled_up = True  # what an undriven input with its pull-up reads
+    assert all(pin.level(True) is not pulled_up for pin in wiring.inputs.values())
+
+
+def test_people_on_the_way_out_do_not_offer_a_forehead_that_nobody_asks_for(street: StreetFolder) -> None:
+    table = gate_table(street, WIRES, GATES[1], broker_port=1, is_hurried=False)
+    assert Step.MEASURE not in wiring_of(table, WIRES, GATES[1], is_measured=False).steps
+
+
+def test_the_made_people_can_play_the_check_with_passes_that_the_gates_keys_verify(street: StreetFolder) -> None:
+    people = read_people(street.people)
+    assert {Behaviour.REVOKED, Behaviour.EXPIRED} <= {each.behaviour for each in people}
+    root = load_public_key(street.site.root_public)
+    keys = accept_key_list(street.site.key_list.read_bytes(), root_public=root, community="xinghuayuan")  # type: ignore[arg-type]
+    now = datetime.now(UTC)
+    context = CheckContext(
+        keys=keys,
+        community=keys.community,
+        now=now,
+        clock_is_trusted=True,
+        directory=None,
+    )
+    for act in check_plan(people)[:2]:
+        check = check_code(shown_code(act.resident, now).encode(), context, ALL_STAGES - {CheckStage.STATUS})
+        assert isinstance(check, VerifiedCode)
+
+
+def test_a_second_start_uses_the_street_and_an_old_or_half_made_one_is_made_anew(tmp_path: Path) -> None:
+    street = StreetFolder(folder=tmp_path)
+    assert read_stamp(street) is None  # half made: the stamp is written last
+    now = datetime.now(UTC)
+    write_stamp(street, Stamp(made_at=now - timedelta(days=2), password="x"))
+    assert read_stamp(street) is not None
+    write_stamp(street, Stamp(made_at=now - timedelta(days=25), password="x"))
+    assert read_stamp(street) is None
+    write_stamp(street, Stamp(made_at=now + timedelta(days=1), password="x"))
+    assert read_stamp(street) is None  # a clock that was set back
+
+
+def test_clearing_leaves_a_folder_alone_that_holds_other_things(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(CommandTrouble, match=r"thesis\.txt"):
+        clear(StreetFolder(folder=tmp_path))
+    assert (tmp_path / "logs").is_dir()
+
+
+def test_a_wanted_port_in_use_is_told_and_a_free_one_is_taken_otherwise() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        assert not is_free(taken)
+        with pytest.raises(CommandTrouble, match=f"port {taken} is in use"):
+            choose_ports(taken)
+        assert next_free(taken) > taken
+
+
+def test_wires_have_short_paths_and_those_of_a_killed_street_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as runtime:  # pytest's own folders have long names
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        orphan, alive = Path(runtime, "gh-4194399-test"), Path(runtime, f"gh-{os.getpid()}-test")
+        orphan.mkdir()  # no machine has a process of this number (PID_MAX_LIMIT)
+        alive.mkdir()
+        wires = make_wires()
+        assert len(str(wires.physics(GATES[1]))) < 100
+        assert not orphan.exists()
+        assert alive.exists()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "lang", "language"),
+    [
+        (None, "zh_CN.UTF-8", Language.ZH),
+        (None, "C.UTF-8", Language.EN),
+        (None, "", Language.EN),
+        ("en", "zh_CN.UTF-8", Language.EN),
+    ],
+)
+def test_words_follow_the_option_and_then_the_environment(
+    chosen: str | None, lang: str, language: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", lang)
+    assert language_of(chosen) is language
+
+
+def test_every_word_is_there_in_both_languages() -> None:
+    for behaviour in Behaviour:
+        words = {name_of(language, "behaviour", behaviour.value) for language in Language}
+        assert len(words) == 2
+        assert behaviour.value not in words
+    assert phrase(Language.ZH, "stopping") != phrase(Language.EN, "stopping")
+
+
+def test_a_visit_is_told_in_one_line() -> None:
+    visit = {
+        "gate": "gate-1-in",
+        "name": "张*",
+        "behaviour": "fever",
+        "scanner": "camera",
+        "answers": ["alarm", "refused"],
+        "answered_after_s": 7.25,
+    }
+    line = command.visit_in_words(visit, Language.EN)
+    assert line.endswith("gate-1-in   张* has a fever, camera: alarm → red lamp after 7.2 s")
+
+
+def test_a_street_that_runs_already_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with command._alone(StreetFolder(folder=tmp_path)):
+        assert main(["street", "--dir", str(tmp_path)]) == 3
+    assert "is running already" in capsys.readouterr().err
