@@ -186,7 +186,7 @@ def _camera(source: str) -> Iterator[Finding]:
 def _decoders() -> Finding:
     hint = "install libzbar0 from apt; ./run unpacks it without root"
     try:
-        from drivers.qr import QrReader  # noqa: PLC0415  # loads two libraries, either of which may be missing
+        from drivers.qr import QrReader  # loads two libraries, either of which may be missing
 
         why_no_zbar = QrReader().why_no_zbar
     except (ImportError, OSError, DriverError) as error:
