@@ -4,8 +4,10 @@ Rules. A journal is one (device, epoch); its records are numbered 1, 2, 3 … an
 - The next number that fits is appended.
 - A number that is already there is a duplicate when its hash is the stored one, else a contradiction (tampering).
 - A number beyond the next one is not stored: the mark tells the device where to resend from.
-- A record that does not fit at the next number (hash or prev wrong) is kept apart as tampering, and the chain is broken
-  from there on; the mark advances all the same, because refusing it would stop every later record of that device.
+- A record at the next number that names another predecessor belongs to another history (a card restored from an image):
+  kept apart, and the mark stays, with its hash, by which the device sees it and goes on under a new epoch.
+- A record at the next number whose contents do not fit its own hash was altered where it lay: kept apart, the chain is
+  broken there, and the mark advances, because its successors name it and refusing it would stop them all.
 - A declared gap advances the mark to its end. What came before the next record is then unknown, so its prev is taken.
 """
 
@@ -34,20 +36,20 @@ class Place(Enum):
     NEXT = "next"
     KNOWN = "known"  # at or before the head: a duplicate, unless its hash says otherwise
     AHEAD = "ahead"
-    HASH_WRONG = "hash_wrong"
-    PREV_WRONG = "prev_wrong"
+    ALTERED = "altered"
+    FORKED = "forked"
 
 
 def place_of(envelope: Envelope, head: Head) -> Place:
     """Judge one envelope against its journal's head."""
-    if not envelope.is_whole:
-        # Judged before its number: an altered copy of a stored record is tampering too, not a duplicate.
-        return Place.HASH_WRONG if envelope.seq <= head.seq + 1 else Place.AHEAD
-    if envelope.seq <= head.seq:
-        return Place.KNOWN
     if envelope.seq > head.seq + 1:
         return Place.AHEAD
-    return Place.NEXT if head.hash is None or envelope.prev == head.hash else Place.PREV_WRONG
+    if envelope.seq == head.seq + 1 and head.hash not in (None, envelope.prev):
+        return Place.FORKED
+    if not envelope.is_whole:
+        # An altered copy of a stored record is tampering too, and no duplicate, whatever hash it claims.
+        return Place.ALTERED
+    return Place.KNOWN if envelope.seq <= head.seq else Place.NEXT
 
 
 def appended(head: Head, envelope: Envelope) -> Head:
@@ -56,7 +58,7 @@ def appended(head: Head, envelope: Envelope) -> Head:
 
 
 def broken(head: Head, envelope: Envelope) -> Head:
-    """The head after a record at the next number that does not fit."""
+    """The head after a record at the next number that does not fit its own hash."""
     first = head.broken_at_seq if head.broken_at_seq is not None else envelope.seq
     return Head(seq=envelope.seq, hash=envelope.hash, broken_at_seq=first)
 

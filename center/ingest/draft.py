@@ -31,13 +31,13 @@ class Why(Enum):
     TOPIC = "topic"  # it claims another device or epoch than its topic
     BODY = "body"  # an envelope in order around a body that can't be read
     NOT_STORABLE = "not_storable"  # the database can't hold it
-    HASH_WRONG = "hash_wrong"
-    PREV_WRONG = "prev_wrong"
+    ALTERED = "altered"  # its contents do not fit its hash
+    FORKED = "forked"  # it names another predecessor than the one stored
     CONTRADICTION = "contradiction"  # another record is stored under this number
     LATE = "late"  # it lies in a range that was declared to be gone
 
 
-TAMPERING: Final = frozenset({Why.HASH_WRONG, Why.PREV_WRONG, Why.CONTRADICTION, Why.TOPIC})
+TAMPERING: Final = frozenset({Why.ALTERED, Why.FORKED, Why.CONTRADICTION, Why.TOPIC})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,10 @@ class Draft:
                 self.known.append(KnownAgain(event, envelope))
             case Place.AHEAD:
                 self._take_ahead(event, envelope, key)
-            case Place.PREV_WRONG:
-                self.set_aside(event, Why.PREV_WRONG, envelope)
-                self.heads[key] = broken(head, envelope)
-            case Place.HASH_WRONG:
-                self.set_aside(event, Why.HASH_WRONG, envelope)
+            case Place.FORKED:
+                self.set_aside(event, Why.FORKED, envelope)
+            case Place.ALTERED:
+                self.set_aside(event, Why.ALTERED, envelope)
                 if envelope.seq == head.seq + 1:
                     self.heads[key] = broken(head, envelope)
             case _:
@@ -189,17 +188,18 @@ class Draft:
         self.set_aside(event, Why.ENVELOPE, None)
         if place is None:
             return
-        seq, own_hash = place
+        seq, prev, own_hash = place
         self.quarantine[-1] |= {"seq": seq, "hash": own_hash}
         key = (event.device, event.epoch)
         self.touched[key] = event.compound
         head = self._head(key)
-        if seq == head.seq + 1:
+        if seq == head.seq + 1 and head.hash in (None, prev):
             first = head.broken_at_seq if head.broken_at_seq is not None else seq
             self.heads[key] = Head(seq=seq, hash=own_hash, broken_at_seq=first)
 
 
-def _salvaged_place(event: EventArrived) -> tuple[int, str] | None:
+def _salvaged_place(event: EventArrived) -> tuple[int, str, str] | None:
+    """Number, predecessor and hash, if they can be made out."""
     if len(event.payload) > MAX_WIRE_BYTES:
         return None
     try:
@@ -208,7 +208,7 @@ def _salvaged_place(event: EventArrived) -> tuple[int, str] | None:
         return None
     if not isinstance(members, dict) or (members.get("device"), members.get("epoch")) != (event.device, event.epoch):
         return None
-    seq, own_hash = members.get("seq"), members.get("hash")
-    if type(seq) is not int or not 1 <= seq <= MAX_SEQ or not isinstance(own_hash, str):
+    seq, prev, own_hash = members.get("seq"), members.get("prev"), members.get("hash")
+    if type(seq) is not int or not 1 <= seq <= MAX_SEQ or not isinstance(prev, str) or not isinstance(own_hash, str):
         return None
-    return (seq, own_hash) if _HASH.fullmatch(own_hash) else None
+    return (seq, prev, own_hash) if _HASH.fullmatch(own_hash) else None

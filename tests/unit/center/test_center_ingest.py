@@ -151,7 +151,7 @@ def test_an_altered_body_is_set_aside_and_breaks_the_chain(store: Store) -> None
     kept = keeper.keep([events[0], altered(device.envelopes[1]), events[2]])
     assert (kept.stored, kept.tampered) == (2, 1)
     assert keeper.head("gate-1", EPOCH).broken_at_seq == 2
-    assert quarantine(store) == [("hash_wrong", 2, True)]
+    assert quarantine(store) == [("altered", 2, True)]
 
 
 def test_if_hashes_were_not_checked_an_altered_body_would_be_stored(
@@ -172,15 +172,31 @@ def test_an_altered_copy_of_a_stored_record_is_no_duplicate(store: Store) -> Non
     assert (kept.duplicates, kept.tampered) == (0, 1)
 
 
-def test_a_record_that_names_another_predecessor_is_set_aside_and_later_ones_still_come_in(store: Store) -> None:
-    device, other = Device(), Device()
-    first = device.decisions(1)
-    other.record(decision(visit=50))
-    rest = [other.record(decision(visit=51)), other.record(decision(visit=52))]
+def test_another_history_is_set_aside_and_the_mark_shows_it_to_its_device(store: Store) -> None:
+    """A card restored from an image: the device compares the mark's hash with its own and begins a new epoch."""
+    device, restored = Device(), Device()
     keeper = RecordKeeper(store)
-    kept = keeper.keep([*first, *rest])
-    assert (kept.stored, kept.tampered, [mark.seq for mark in kept.marks]) == (2, 1, [3])
-    assert keeper.head("gate-1", EPOCH).broken_at_seq == 2
+    keeper.keep(device.decisions(2))
+    restored.record(decision(visit=50))
+    fork = [restored.record(decision(visit=51)), restored.record(decision(visit=52))]
+    kept = keeper.keep(fork)
+    assert (kept.stored, kept.tampered) == (0, 2)
+    assert [(mark.seq, mark.hash) for mark in kept.marks] == [(2, device.envelopes[1].hash)]
+    assert kept.marks[0].hash != restored.envelopes[1].hash
+    assert quarantine(store) == [("forked", 3, True), ("contradiction", 2, True)]
+    after = keeper.keep(Device(epoch="00000000000000e2").decisions(3))
+    assert [mark.seq for mark in after.marks] == [3]
+
+
+def test_if_predecessors_were_not_compared_a_fork_would_be_joined(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = RecordKeeper(store)
+    keeper.keep(Device().decisions(1))
+    restored = Device()
+    restored.record(decision(visit=50))
+    monkeypatch.setattr("center.ingest.draft.place_of", lambda envelope, head: Place.NEXT)
+    assert keeper.keep([restored.record(decision(visit=51))]).marks[0].seq == 2
 
 
 def test_a_body_that_nobody_can_read_keeps_its_number(store: Store) -> None:
