@@ -79,23 +79,26 @@ class Crowd:
             yield act  # outside the lock: a generator that waits for its walker must not keep the others waiting
 
     def _next(self) -> Act:
-        resident, companion = self._somebody(), self._somebody()
+        resident = self._somebody()
         if resident.behaviour in _BORN_WITH:
             return Act(resident=resident, scanner=self._scanner())
         behaviours, weights = zip(*_DAY, strict=True)
         behaviour = self._random.choices(behaviours, weights)[0]
         if behaviour is Behaviour.SCREENSHOT and resident.carrier is Carrier.PAPER:
             behaviour = Behaviour.NORMAL  # a picture of a printed pass is as good as the pass, by design
+        companion = self._somebody() if behaviour is Behaviour.SECOND_PASS else None
         return Act(resident=as_behaving(resident, behaviour), scanner=self._scanner(), companion=companion)
 
     def _somebody(self) -> Resident:
         now = self._clock.monotonic()
-        rested = [
-            each for each in self._people if now - self._last_seen.get(each.wallet.pass_id, -1e9) > SEEN_AGAIN_AFTER_S
-        ]
-        resident = self._random.choice(rested or self._people)
+        rested = [each for each in self._people if now - self._seen_at(each) > SEEN_AGAIN_AFTER_S]
+        # When all have been out just now, the one who has rested longest goes again.
+        resident = self._random.choice(rested) if rested else min(self._people, key=self._seen_at)
         self._last_seen[resident.wallet.pass_id] = now
         return resident
+
+    def _seen_at(self, resident: Resident) -> float:
+        return self._last_seen.get(resident.wallet.pass_id, float("-inf"))
 
     def _scanner(self) -> Scanner:
         return self._random.choice((Scanner.CAMERA, Scanner.SERIAL))

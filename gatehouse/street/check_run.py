@@ -1,6 +1,7 @@
 """Run the check: a fresh street, a fixed plan, everything read back from the centre, judged, told line by line."""
 
 import json
+import os
 import threading
 import time
 from typing import Any
@@ -17,6 +18,7 @@ from journal.verify import verify
 AT_MOST_S = 120.0
 _RECORDS_ARRIVE_WITHIN_S = 15.0
 _POLL_S = 0.1
+_PORTS_SPREAD = 10_000
 
 Row = dict[str, Any]
 
@@ -59,7 +61,7 @@ def run_check(
         street,
         wires,
         stamp,
-        choose_ports(port),
+        choose_ports(port, spread=2 + os.getpid() % _PORTS_SPREAD),
         supervisor,
         is_check=True,
         tempo=tempo,

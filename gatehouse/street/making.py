@@ -25,7 +25,7 @@ DEMO_USER = "demo"
 PASSES_VALID_FOR = timedelta(days=30)
 MADE_ANEW_AFTER = timedelta(days=21)
 """A street older than this is made anew, before its people's passes run out."""
-_WALKERS_MAX = 40
+_WALKERS_MAX = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

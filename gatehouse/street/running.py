@@ -36,15 +36,18 @@ class Ports:
     broker: int
 
 
-def choose_ports(wanted_web: int | None) -> Ports:
-    """Free ports of this machine. Raises CommandTrouble when the wanted one is in use."""
+def choose_ports(wanted_web: int | None, *, spread: int = 0) -> Ports:
+    """Free ports of this machine, `spread` above the usual first ones, so that two that start at once do not collide.
+
+    Raises CommandTrouble when the wanted one is in use.
+    """
     if wanted_web is not None and not is_free(wanted_web):
         raise CommandTrouble(
             f"port {wanted_web} is in use",
             "name another one with --port, or leave it out: then a free one is taken",
             code=ExitCode.ENVIRONMENT,
         )
-    return Ports(web=wanted_web or next_free(FIRST_WEB_PORT), broker=next_free(FIRST_BROKER_PORT))
+    return Ports(web=wanted_web or next_free(FIRST_WEB_PORT + spread), broker=next_free(FIRST_BROKER_PORT + spread))
 
 
 def is_free(port: int) -> bool:
