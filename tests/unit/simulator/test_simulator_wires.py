@@ -86,7 +86,8 @@ def test_inputs_reach_the_terminal_also_when_it_starts_later_and_again(
 
 def test_a_terminal_that_dies_lets_its_relay_go(wiring: GateWiring, client: PinWireClient) -> None:
     pins = terminal(wiring)
-    OutputLine(pins, 17, active_high=False).write(True)
+    relay = OutputLine(pins, 17, active_high=False)
+    relay.write(True)
     assert eventually(lambda: client.is_active(Output.RELEASE))
     pins.close()
     assert eventually(lambda: not client.is_active(Output.RELEASE))
