@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from center.app import BusSettings, CenterSettings, TlsSettings
-from config.problems import SettingsError
+from config.problems import Problem, SettingsError
 from config.sections import ConfigPath
 from config.toml_files import Section, read_table, validate
 
@@ -45,6 +45,11 @@ def load_center_settings(file: Path) -> CenterSettings:
     read, problems = validate(_Center, read_table(file), file)
     if read is None or problems:
         raise SettingsError(problems)
+    web_pair = {"web.certificate_path": read.web.certificate_path, "web.key_path": read.web.key_path}
+    absent = [key for key, path in web_pair.items() if path is None]
+    if len(absent) == 1:
+        hint = "a certificate for browsers and its key belong together: give both or none"
+        raise SettingsError([Problem(file=file, key=absent[0], message="is missing", hint=hint)])
     tls = None
     if read.web.certificate_path is not None and read.web.key_path is not None:
         tls = TlsSettings(certificate=read.web.certificate_path, key=read.web.key_path)

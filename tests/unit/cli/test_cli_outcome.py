@@ -1,13 +1,17 @@
 """However a command ends, a person gets words and a script gets an exit code; never a stack trace."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from config.problems import Problem, SettingsError
+from gatehouse import inspection_commands
 from gatehouse.__main__ import main, run_in_words
 from gatehouse.outcome import CommandTrouble, ExitCode
+from journal.verify import Flaw, VerifyReport
+from model.identities import DeviceId, Epoch, Seq
 from mqtt.errors import BrokerMissing
 
 
@@ -115,3 +119,17 @@ def test_json_is_one_object_on_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1
     assert json.loads(lines[0])["well"] is False
+
+
+def test_a_chain_that_does_not_hold_is_exit_code_1_and_says_where(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    epoch = Epoch("ab" * 8)
+    flaw = Flaw(epoch=epoch, seq=Seq(7), what="hash does not fit the contents")
+    report = VerifyReport(device=DeviceId("gate-1"), epochs=(), flaws=(flaw,))
+    monkeypatch.setattr(inspection_commands, "verify_journal", lambda path: report)
+    assert main(["ledger", "verify", "journal.db"]) == 1
+    assert f"WRONG {epoch} record 7: hash does not fit the contents" in capsys.readouterr().out
+    monkeypatch.setattr(inspection_commands, "verify_journal", lambda path: replace(report, flaws=()))
+    assert main(["ledger", "verify", "journal.db"]) == 0
+    assert "The chain is whole." in capsys.readouterr().out

@@ -1,0 +1,128 @@
+"""The register from the command line: imported, published, revealed, revoked; without a running centre."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from gatehouse.__main__ import main
+from gatehouse.center_commands import PASSWORD_VARIABLE
+from gatehouse.street.center_part import fill_center
+from gatehouse.street.layout import StreetFolder
+from gatehouse.street.making import DEMO_USER, Stamp, make
+
+Run = tuple[StreetFolder, Stamp]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    street = StreetFolder(folder=tmp_path_factory.mktemp("center") / "street")
+    stamp = make(street)
+    fill_center(street, stamp)
+    return street, stamp
+
+
+@pytest.fixture
+def signed_in(made: Run, monkeypatch: pytest.MonkeyPatch) -> StreetFolder:
+    monkeypatch.setenv(PASSWORD_VARIABLE, made[1].password)
+    return made[0]
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_importing_the_same_files_again_changes_nothing(made: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    street = made[0]
+    assert main(["center", "import", str(street.center_settings), str(street.register), "--json"]) == 0
+    report = said(capsys)
+    for name in ("places", "households", "people", "passes"):
+        counts = report[name]
+        assert isinstance(counts, dict)
+        assert counts["added"] == counts["changed"] == 0
+        assert counts["unchanged"] > 40
+
+
+def test_a_bad_row_is_told_with_its_place_and_nothing_is_imported(
+    made: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "people.csv"
+    bad.write_text("household_id,name,phone,id_number\n11101,王伟,,123\n", encoding="utf-8")
+    assert main(["center", "import", str(made[0].center_settings), str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "nothing was imported" in error
+    assert "people.csv" in error
+    assert "123" not in error.replace(str(tmp_path), "")  # an ID number, even a wrong one, is not repeated
+
+
+def test_a_directory_is_signed_anew_only_when_asked_or_changed(made: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    publish = ["center", "directory", "publish", str(made[0].center_settings), "--json"]
+    main(publish)
+    first = said(capsys)["version"]
+    main(publish)
+    assert said(capsys)["version"] == first
+    main([*publish, "--anew"])
+    assert said(capsys)["version"] != first
+
+
+def test_an_id_number_is_shown_to_whoever_may_and_says_why(
+    signed_in: StreetFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reveal = ["center", "reveal", str(signed_in.center_settings), "1", "--user", DEMO_USER]
+    assert main([*reveal, "--reason", "called the clinic"]) == 0
+    assert capsys.readouterr().out.startswith("999901")
+    assert main([*reveal, "--reason", " "]) == 2
+    assert "999901" not in capsys.readouterr().out
+
+
+def test_a_wrong_password_shows_nothing(
+    signed_in: StreetFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(PASSWORD_VARIABLE, "not it at all")
+    words = ["center", "reveal", str(signed_in.center_settings), "1", "--user", DEMO_USER, "--reason", "x for y"]
+    assert main(words) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_without_a_terminal_and_without_the_variable_nobody_is_asked_for_ever(
+    made: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main(["center", "user", "add", str(made[0].center_settings), "li"]) == 2
+    assert PASSWORD_VARIABLE in capsys.readouterr().err
+
+
+def test_a_revoked_pass_stands_in_a_new_directory(signed_in: StreetFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    publish = ["center", "directory", "publish", str(signed_in.center_settings), "--json"]
+    main(publish)
+    before = said(capsys)["version"]
+    pass_id = json.loads(signed_in.people.read_text())["people"][0]["pass_id"]
+    revoke = ["pass", "revoke", pass_id, "--settings", str(signed_in.center_settings), "--user", DEMO_USER]
+    assert main([*revoke, "--reason", "card was lost", "--json"]) == 0
+    assert said(capsys)["revoked"] is True
+    main(publish)
+    assert said(capsys)["version"] == int(str(before)) + 1
+
+
+def test_every_problem_of_the_centres_settings_is_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "center.toml"
+    file.write_text('community = "X Y"\ncolour = "red"\n[bus]\nport = 0\n', encoding="utf-8")
+    assert main(["center", "serve", str(file)]) == 2
+    error = capsys.readouterr().err
+    for key in ("community", "colour", "database_url", "bus.host", "bus.port"):
+        assert key in error
+
+
+def test_a_certificate_for_browsers_without_its_key_is_refused(
+    made: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "center.toml"
+    text = made[0].center_settings.read_text(encoding="utf-8")
+    file.write_text(text + 'certificate_path = "/etc/web.pem"\n', encoding="utf-8")  # [web] is the last table
+    assert main(["center", "serve", str(file)]) == 2
+    assert "web.key_path: is missing" in capsys.readouterr().err
