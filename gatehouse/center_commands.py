@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, say, say_json
+from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, say, say_json, say_table
 
 PASSWORD_VARIABLE = "GATEHOUSE_PASSWORD"
 EXAMPLES = f"""\b
@@ -65,8 +65,8 @@ def import_(
     if as_json:
         say_json({"directory_version": issued.version, **{name: dict(each) for name, each in counts.items()}})
         return
-    for name, each in counts.items():
-        say(f"{name}: {each['added']} added, {each['changed']} changed, {each['unchanged']} as they were")
+    headers = ("table", "added", "changed", "unchanged")
+    say_table(headers, [(name, *(str(each[header]) for header in headers[1:])) for name, each in counts.items()])
     say(f"Directory version {issued.version} is signed; a running centre sends it to the gates.")
 
 

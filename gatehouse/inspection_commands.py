@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gatehouse.doctor import look_over
-from gatehouse.outcome import EXIT_CODES_HELP, ExitCode, Json, say, say_json
+from gatehouse.outcome import EXIT_CODES_HELP, ExitCode, Json, say, say_json, say_table
 from journal.verify import VerifyReport
 from journal.verify import verify as verify_journal
 
@@ -43,11 +43,18 @@ def ledger_verify(
     if as_json:
         say_json(_as_json(report))
     else:
-        for epoch in report.epochs:
-            say(
-                f"{report.device} {epoch.epoch}: {epoch.records} records, {epoch.first_seq} to {epoch.last_seq}, "
-                f"{epoch.acked_seq} acknowledged, head {epoch.head_hash[:16]}…"
-            )
+        say_table(
+            ("device", "epoch", "records", "from", "to", "acknowledged", "head"),
+            [
+                (
+                    report.device,
+                    epoch.epoch,
+                    *(str(number) for number in (epoch.records, epoch.first_seq, epoch.last_seq, epoch.acked_seq)),
+                    epoch.head_hash[:16],
+                )
+                for epoch in report.epochs
+            ],
+        )
         for flaw in report.flaws:
             say(f"WRONG {flaw.epoch} record {flaw.seq}: {flaw.what}")
         say(

@@ -23,7 +23,7 @@ from gatehouse.street.check_run import run_check
 from gatehouse.street.layout import CHECKOUT, GATES, StreetFolder, Wires, make_wires
 from gatehouse.street.making import DEMO_USER, Stamp, clear, make, read_stamp, remove, write_stamp
 from gatehouse.street.processes import Supervisor
-from gatehouse.street.running import RunningStreet, choose_ports
+from gatehouse.street.running import FIRST_WEB_PORT, RunningStreet, choose_ports
 from gatehouse.street.words import Language, language_of, name_of, phrase
 
 log = logging.getLogger(__name__)
@@ -67,6 +67,8 @@ def _live(street: StreetFolder, port: int | None, spoken: Language, *, tempo: fl
     began = time.monotonic()
     with _alone(street), _torn_down() as (supervisor, wires):
         ports = choose_ports(port)
+        if port is None and ports.web != FIRST_WEB_PORT:
+            say(phrase(spoken, "port_taken", wanted=FIRST_WEB_PORT, port=ports.web))
         stamp = _made(street, spoken, seed=2020)
         teller = PeopleTeller(spoken)
         running = RunningStreet(

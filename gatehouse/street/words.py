@@ -3,8 +3,6 @@
 import os
 from enum import Enum
 
-ALL_IN_ORDER = ("zh", "en")
-
 
 class Language(Enum):
     """Language of the words that stand first."""
@@ -44,7 +42,6 @@ _PHRASES: dict[str, dict[Language, str]] = {
         "The street of {made:%Y-%m-%d} is out of date; making a new one.",
         "{made:%Y-%m-%d} 建立的小区已过期，重新建立。",
     ),
-    "starting": _both("Starting {name} …", "正在启动 {name} ……"),
     "up": _both("The street is up ({took:.1f} s).", "小区已启动（{took:.1f} 秒）。"),
     "centre_at": _both("  Centre      {url}", "  值班中心    {url}"),
     "sign_in": _both(
