@@ -59,6 +59,9 @@ _SIGNALS: Final = {
     out.Instruction.WAY_OUT_IS_FREE: Signal.GRANTED,
 }
 
+# Reported, and never louder than what the person is told: whoever has a fever is asked to wait for the guard.
+_SILENT: Final = frozenset({out.AlarmKind.FEVER})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedElsewhere:
@@ -131,6 +134,7 @@ class Terminal:
         self._on_screen = on_screen
         self._on_alive = on_alive
         self._standing: set[out.AlarmKind] = set()
+        self._persons_signal = Signal.OFF
         self._inbox: asyncio.Queue[InboxItem] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -290,12 +294,13 @@ class Terminal:
                 self._measure(effect.request)
             case out.RaiseAlarm():
                 self._standing.add(effect.kind)
-                self._signal(Signal.ALARM)
+                if effect.kind not in _SILENT:
+                    self._signal(Signal.ALARM)
                 self._report()
             case out.ClearAlarm():
                 if effect.kind in self._standing:
                     self._standing.discard(effect.kind)
-                    self._signal(Signal.ALARM if self._standing else Signal.OFF)
+                    self._signal(self._standing_signal())
                     self._report()
             case out.CallGuard():
                 log.info("guard_called reason=%s", effect.reason.value)
@@ -315,11 +320,14 @@ class Terminal:
                 question=effect.question,
             )
         )
-        signal = _SIGNALS.get(effect.instruction)
-        if signal is not None:
-            self._signal(signal)
+        self._persons_signal = _SIGNALS.get(effect.instruction, Signal.OFF)
+        if self._persons_signal is not Signal.OFF:
+            self._signal(self._persons_signal)
         elif effect.instruction is out.Instruction.WELCOME:
-            self._signal(Signal.ALARM if self._standing else Signal.OFF)
+            self._signal(self._standing_signal())
+
+    def _standing_signal(self) -> Signal:
+        return Signal.ALARM if self._standing - _SILENT else self._persons_signal
 
     def _measure(self, request: int) -> None:
         if self._devices.thermometer is not None:

@@ -262,6 +262,9 @@ def test_fever_is_measured_twice_and_goes_to_the_guard(bench: Bench) -> None:
 
     play(bench, scene)
     assert len(bench.orders.of("measure")) == 2
+    # The person is told to wait for the guard; the alarm is the centre's.
+    assert bench.orders.of("signal")[-1][1] is Signal.GUARD
+    assert any(AlarmKind.FEVER in report.standing for report in bench.bus.reports)
     [decision] = decisions(bench)
     assert (decision["outcome"], decision["reason"]) == ("referred", "temperature_high")
 
@@ -334,3 +337,18 @@ def test_what_was_posted_before_the_start_is_not_lost(bench: Bench) -> None:
 
     play(bench, scene)
     assert len(decisions(bench)) == 1
+
+
+def test_alarm_that_ends_gives_the_lamps_back_to_the_person(bench: Bench) -> None:
+    async def scene() -> None:
+        bench.terminal.post(ContactChanged(at=bench.clock.instant(), role=ContactRole.TAMPER, is_active=True))
+        bench.stand()
+        bench.show(bench.phone_code())
+        await until(said(bench.orders, "release"))
+        bench.terminal.post(ContactChanged(at=bench.clock.instant(), role=ContactRole.TAMPER, is_active=False))
+        await until(lambda: bench.bus.reports and not bench.bus.reports[-1].standing and bench.orders.of("release"))
+
+    play(bench, scene)
+    signals = [order[1] for order in bench.orders.of("signal")]
+    assert signals[0] is Signal.ALARM
+    assert signals[-1] is Signal.GRANTED
