@@ -58,6 +58,8 @@ log = logging.getLogger("gate")
 EXIT_OK, EXIT_SETTINGS, EXIT_MACHINE = 0, 2, 3
 # A record with all its inputs takes 1.5 KB on disk; the file's own overhead stays well below a third of it.
 RECORD_BYTES = 2_048
+# After securing, a door that opens was still let go by us for as long as its contact and its rebound take.
+DOOR_SETTLE_S, DOOR_REBOUND_S = 0.3, 0.2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -158,6 +160,7 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
 def lane_settings(settings: TerminalSettings) -> LaneSettings:
     """The core's settings from the file's."""
     visit, release = settings.visit, settings.release
+    doors = [contact for contact in settings.contacts if contact.role is InputRole.DOOR]
     return LaneSettings(
         gate=settings.identity.gate_number,
         direction=settings.identity.direction,
@@ -177,6 +180,7 @@ def lane_settings(settings: TerminalSettings) -> LaneSettings:
         release_time_s=release.release_time_s,
         held_open_after_s=release.held_open_after_s,
         emergency_release_s=release.emergency_release_s,
+        door_settle_s=max(DOOR_SETTLE_S, *(contact.debounce_s + DOOR_REBOUND_S for contact in doors), 0.0),
         rex_is_allowed=visit.rex_is_allowed,
     )
 
