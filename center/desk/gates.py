@@ -119,14 +119,18 @@ class GateView:
             ):
                 heads.setdefault(head.device, []).append(head)
             last = {
-                device: connection.execute(
-                    select(Record.received_at_ms)
-                    .join(ChainHead, (ChainHead.device == Record.device) & (ChainHead.epoch == Record.epoch))
-                    .where(Record.device == device, Record.seq == ChainHead.seq)
-                    .order_by(Record.received_at_ms.desc())
-                    .limit(1)
-                ).scalar_one_or_none()
-                for device in names
+                row.device: int(row.at_ms)
+                for row in connection.execute(
+                    select(Record.device, func.max(Record.received_at_ms).label("at_ms"))
+                    .join(
+                        ChainHead,
+                        (ChainHead.device == Record.device)
+                        & (ChainHead.epoch == Record.epoch)
+                        & (ChainHead.seq == Record.seq),
+                    )
+                    .where(Record.device.in_(names))
+                    .group_by(Record.device)
+                )
             }
         return tuple(
             _gate(row, heads.get(row.device, []), lost.get(row.device, 0), kept_apart.get(row.device), last, newest)
@@ -160,7 +164,7 @@ def _gate(
     heads: list[Row[*tuple[Any, ...]]],
     lost: int,
     kept_apart: Row[*tuple[Any, ...]] | None,
-    last: Mapping[str, int | None],
+    last: Mapping[str, int],
     newest_directory: int | None,
 ) -> GateRow:
     state = read_state(row.state)

@@ -7,7 +7,8 @@ Only committed rows are shown. A watcher who is too slow is let go; its browser 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,9 @@ QUEUE_MAX: Final = 64
 ROWS_PER_PUSH_MAX: Final = 100
 _RETRY_S: Final = 1.0
 _GATHER_S: Final = 0.05  # several commits within this time become one push: nobody reads faster
+_SHARE: Final = 4.0  # after a push that took long to read, rest this many times as long: the ingest goes first
+TOUCHED_EVERY_S: Final = 1.0
+"""A gate that only stored records (its backlog, its last record) is shown anew this often; news of it at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,29 +50,43 @@ class LiveFeed:
         self._gates = gates
         self._watchers: set[asyncio.Queue[Push | None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wake: asyncio.Event | None = None
+        self._wake = asyncio.Event()
+        self._mutex = threading.Lock()
         self._changed: set[str] = set()
+        self._touched: set[str] = set()
         self._records_are_new = False
         self._last_id = 0
+        self._touched_shown_at = 0.0
 
-    def records_stored(self) -> None:
-        """Records have been committed."""
-        self._tell(self._note_records)
+    def records_stored(self, devices: frozenset[str]) -> None:
+        """Records of these devices have been committed."""
+        with self._mutex:
+            is_news = not self._records_are_new
+            self._records_are_new = True
+            self._touched |= devices
+        if is_news:
+            self._tell()
 
     def gates_changed(self, devices: frozenset[str]) -> None:
-        """These devices' pictures have been committed."""
-        self._tell(lambda: self._changed.update(devices))
+        """These devices told something of themselves, and it has been committed."""
+        with self._mutex:
+            self._changed |= devices
+        self._tell()
 
     async def run(self) -> None:
         """Read back what is new and hand it to the watchers, until cancelled."""
-        self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
-        self._last_id = await asyncio.to_thread(self._passages.newest_id)
+        self._loop = asyncio.get_running_loop()
         try:
             while True:
                 await self._wake.wait()
-                await asyncio.sleep(_GATHER_S)
                 self._wake.clear()
+                if not self._watchers:
+                    self._forget()
+                    continue
+                await asyncio.sleep(_GATHER_S)
+                began_at = self._loop.time()
                 await self._push()
+                await asyncio.sleep(_SHARE * (self._loop.time() - began_at))
         finally:
             self._loop = None
             for queue in self._watchers:
@@ -76,9 +94,15 @@ class LiveFeed:
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator["asyncio.Queue[Push | None]"]:
-        """A queue of pushes; None in it means that the watch has ended. Raises TooManyWatchers."""
+        """A queue of pushes; None in it means that the watch has ended. Raises TooManyWatchers.
+
+        What was committed before is not in it: read that back after entering.
+        """
         if len(self._watchers) >= WATCHERS_MAX:
             raise TooManyWatchers
+        if not self._watchers:
+            # While nobody watched nothing was read: begin here, or the first would get a night's passages.
+            self._last_id = await asyncio.to_thread(self._passages.newest_id)
         queue: asyncio.Queue[Push | None] = asyncio.Queue(QUEUE_MAX)
         self._watchers.add(queue)
         try:
@@ -86,37 +110,45 @@ class LiveFeed:
         finally:
             self._watchers.discard(queue)
 
-    def _tell(self, note: Callable[[], None]) -> None:
-        loop, wake = self._loop, self._wake
-        if loop is None or wake is None:
+    def _tell(self) -> None:
+        loop = self._loop
+        if loop is None:
             return  # nobody can be watching yet
-
-        def on_loop() -> None:
-            note()
-            wake.set()
-
         # The loop closes before the ingest at the very end of a program; nobody is left to be told then.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(on_loop)
+            loop.call_soon_threadsafe(self._wake.set)
 
-    def _note_records(self) -> None:
-        self._records_are_new = True
+    def _forget(self) -> None:
+        with self._mutex:
+            self._records_are_new = False
+            self._changed.clear()
+            self._touched.clear()
 
     async def _push(self) -> None:
-        changed, self._changed = self._changed, set()
-        records_are_new, self._records_are_new = self._records_are_new, False
+        loop = asyncio.get_running_loop()
+        shows_touched = loop.time() - self._touched_shown_at >= TOUCHED_EVERY_S
+        with self._mutex:
+            gates, self._changed = self._changed, set()
+            if shows_touched:
+                gates, self._touched = gates | self._touched, set()
+            has_more = bool(self._touched)
+            records_are_new, self._records_are_new = self._records_are_new, False
+        if shows_touched:
+            self._touched_shown_at = loop.time()
         try:
-            push = await asyncio.to_thread(self._read, frozenset(changed), records_are_new)
+            push = await asyncio.to_thread(self._read, frozenset(gates), records_are_new)
         except StoreError as error:
             log.warning("live_read_failed cause=%s", error)
-            self._changed |= changed
-            self._records_are_new = self._records_are_new or records_are_new
-            await asyncio.sleep(_RETRY_S)
-            if self._wake is not None:
-                self._wake.set()
+            with self._mutex:
+                self._changed |= gates
+                self._records_are_new = self._records_are_new or records_are_new
+            loop.call_later(_RETRY_S, self._wake.set)
             return
-        for queue in tuple(self._watchers):
-            _offer(queue, push)
+        if has_more:
+            loop.call_later(TOUCHED_EVERY_S, self._wake.set)
+        if push != Push():
+            for queue in tuple(self._watchers):
+                _offer(queue, push)
 
     def _read(self, changed: frozenset[str], records_are_new: bool) -> Push:
         passages: tuple[PassageRow, ...] = ()

@@ -20,6 +20,28 @@ Key = tuple[str, str]
 
 Row = dict[str, object]
 
+RECORD_COLUMNS: Final = (
+    "device",
+    "epoch",
+    "seq",
+    "prev",
+    "hash",
+    "body",
+    "personal",
+    "salt",
+    "personal_digest",
+    "received_at_ms",
+    "compound",
+    "kind",
+    "wall_ms",
+    "visit",
+    "direction",
+    "outcome",
+    "reason",
+    "pass_id",
+    "household",
+    "passage_end",
+)
 RAW_KEPT_MAX_BYTES: Final = MAX_WIRE_BYTES
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 

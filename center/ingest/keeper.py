@@ -15,7 +15,8 @@ from sqlalchemy.exc import DataError, IntegrityError, StatementError
 from center.clock import NowMs, now_ms
 from center.ingest.arrivals import EventArrived, Mark
 from center.ingest.chain import EMPTY, Head
-from center.ingest.draft import Draft, Key, KnownAgain, Row, Why
+from center.ingest.draft import RECORD_COLUMNS, Draft, Key, KnownAgain, Row, Why
+from center.store.bulk import BulkInsert
 from center.store.database import Store
 from center.store.schema import ChainHead, Gap, Quarantined, Record
 from center.store.upsert import upsert
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 QUARANTINE_MAX_PER_DEVICE: Final = 10_000
 """A device that sends nonsense must not fill the disk; beyond this its nonsense is only counted in the log."""
 
+_INSERT_RECORDS: Final = BulkInsert(Record, RECORD_COLUMNS)
 _LOOKUP_MAX: Final = 500  # SQLite takes 999 parameters where it was built with the oldest limit
 
 
@@ -125,8 +127,7 @@ class RecordKeeper:
 
 def _write(connection: Connection, draft: Draft) -> list[Row]:
     """Write the draft; returns the rows of quarantine that were new."""
-    if draft.records:
-        connection.execute(insert(Record), draft.records)
+    _INSERT_RECORDS(connection, draft.records)
     if draft.gaps:
         connection.execute(insert(Gap), draft.gaps)
     if draft.heads:

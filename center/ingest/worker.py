@@ -33,7 +33,7 @@ class IngestWorker:
         gates: GateBook,
         bus: Bus,
         *,
-        on_records: Callable[[], None] = lambda: None,
+        on_records: Callable[[frozenset[str]], None] = lambda devices: None,
         on_gates: Callable[[frozenset[str]], None] = lambda devices: None,
     ) -> None:
         """on_records, on_gates: told after the commit, on the ingest thread; they return at once."""
@@ -78,16 +78,14 @@ class IngestWorker:
             for event in events:
                 event.confirm()
             self._bus.publish_marks(kept.marks)
-            if kept.stored:
-                self._on_records()
-        changed = frozenset(mark.device for mark in kept.marks)
+            self._on_records(frozenset(mark.device for mark in kept.marks))
         if messages:
-            changed |= self._gates.note(messages)
+            changed = self._gates.note(messages)
             for message in messages:
                 message.confirm()
             self._introduce(messages)
-        if changed:
-            self._on_gates(changed)
+            if changed:
+                self._on_gates(changed)
         return kept
 
     def _introduce(self, messages: Sequence[StatusArrived | StateArrived]) -> None:
