@@ -50,7 +50,10 @@ def run() -> BenchResult:
         community = make_community(Path(folder), (), now=datetime.now(UTC), passes=1, households=1)
     held = list(_frames(community))
     with_code = [each for each in held if each.code is not None]
-    read = {name: {number for number, each in enumerate(with_code) if _is_read(decode, each)} for name, decode in readers.items()}
+    read = {
+        name: {number for number, each in enumerate(with_code) if _is_read(decode, each)}
+        for name, decode in readers.items()
+    }
     together = read["zxing"] | read.get("pyzbar", set())
     times_ms = _times_ms(readers, [with_code[number] for number in sorted(read["zxing"])])
     total = len(with_code)

@@ -50,7 +50,8 @@ class Community:
     def directory(self, *, passes: int | None = None, households: int | None = None) -> Directory:
         """A directory of this size, or of another; every pass valid, every household green."""
         entries: Mapping[HouseholdId, HouseholdEntry] = {
-            self._household(number): HouseholdEntry(colour=Colour.GREEN) for number in range(households or self.households)
+            self._household(number): HouseholdEntry(colour=Colour.GREEN)
+            for number in range(households or self.households)
         }
         statuses = dict.fromkeys(range(passes or self.passes), PassStatus.VALID)
         return Directory(

@@ -21,26 +21,22 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from drivers.ports import CodeScanned, Emit
-from gate.core import events as ev
-from gate.core.lane import Lane, step
-from gate.core.settings import LaneSettings
 from gate.shell.codes import CodeReader
 from gate.shell.terminal import Devices, Terminal
 from gate.shell.wall_clock import WallClock
 from gatehouse.bench.community import Community, make_community
 from gatehouse.bench.old_journal import fill_journal
 from gatehouse.bench.result import BenchResult, Figure, Limit
+from gatehouse.bench.sample_record import lane_waiting_for_a_code
 from journal.body import build_body, canonical_json
 from journal.commits import Commits, OnDone
 from journal.envelope import seal
 from journal.store import Journal
-from model.clock import ClockTrust, Instant
+from model.clock import ClockTrust
 from model.credentials import Scanner
 from model.directory import Directory
-from model.identities import DeviceId, GateNumber, Seq
-from model.records import ConsumedCode, VisitStep
-from model.rules import Direction
-from model.temperature import BurstReading, Celsius
+from model.identities import DeviceId, Seq
+from model.records import ConsumedCode
 from passes.holder import new_software_holder, step_at
 
 DEVICE: Final = DeviceId("gate-1")
@@ -51,8 +47,6 @@ RATIO_AT_MOST: Final = 3.0
 COMMITS: Final = 60
 _WARM_UP: Final = 30
 _ANSWER_WITHIN_S: Final = 5.0
-_STEP_LIMIT_S: Final = 600.0
-"""Nobody walks away while the bench prepares the next visit."""
 _PAPER_SIGNED_BYTES, _PHONE_SIGNED_BYTES = 120, 240
 """What a signature of each kind covers, within a few bytes."""
 
@@ -157,7 +151,7 @@ def _result(found: Mapping[tuple[str, str], Visits], commits: Mapping[str, float
         name="decision",
         ratio=max(visits.ratio for visits in found.values()),
         figures=figures,
-        floor="the signature verifications that the code requires, keys loaded: Ed25519 (paper), Ed25519 + P-256 (phone)",
+        floor="the signature verifications that the code requires, keys loaded: Ed25519 (paper), and P-256 (phone)",
         limits=[Limit(figure=name, at_most=RATIO_AT_MOST) for name in ratios],
         conditions={
             "visits_each": VISITS,
@@ -186,7 +180,7 @@ class _Gate:
     def __init__(self, community: Community, directory: Directory, journal: Journal, clock: WallClock) -> None:
         self._relay = _Relay()
         self._clock = clock
-        self._waiting = _waiting_for_a_code(community, directory, clock)
+        self._waiting = lane_waiting_for_a_code(community, directory, clock)
         self.terminal = Terminal(
             lane=self._waiting,
             clock=clock,
@@ -259,21 +253,3 @@ class _CommitsWithoutDisk(Commits):
             personal=personal,
         )
         on_done(envelope)
-
-
-def _waiting_for_a_code(community: Community, directory: Directory, clock: WallClock) -> Lane:
-    """A lane on the way in where somebody stands whose temperature is normal: only the code is missing."""
-    settings = LaneSettings(
-        gate=GateNumber(1),
-        direction=Direction.IN,
-        steps=(VisitStep.MEASURE, VisitStep.SCAN),
-        step_limit_s=dict.fromkeys(VisitStep, _STEP_LIMIT_S),
-        has_door_contact=False,
-    )
-    lane = Lane(settings=settings, rules=community.rules, directory=directory, clock_trust=clock.trust)
-    at = clock.instant()
-    standing = step(lane, ev.PresenceChanged(at=at, is_present=True))
-    request = next(effect.request for effect in standing.effects if hasattr(effect, "request"))
-    reading = BurstReading(at=at, samples_c=(Celsius(33.6),) * 5, can_c=Celsius(21.0))
-    measured = ev.TemperatureMeasured(at=Instant(at), request=request, reading=reading)
-    return step(standing.lane, measured).lane

@@ -131,9 +131,7 @@ def prepare_gate(
     return place
 
 
-def _as_toml(
-    community: Community, place: GatePlace, tables: Mapping[str, Table], contacts: Sequence[Table]
-) -> str:
+def _as_toml(community: Community, place: GatePlace, tables: Mapping[str, Table], contacts: Sequence[Table]) -> str:
     lines = [f"rules = {json.dumps(str(RULES_FILE))}", f"state_dir = {json.dumps(str(place.state_dir))}"]
     named = [(f"[{name}]", table) for name, table in tables.items()]
     for header, table in [*named, *(("[[contacts]]", contact) for contact in contacts)]:

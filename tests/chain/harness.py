@@ -182,7 +182,7 @@ class ChainRun:
         return issued.credential.pass_id, self._hands.scan(issued.text)
 
     def _note_death(self, pass_id: str, began: float) -> None:
-        """The relay may have moved for the last code before the kill; what the dead process said is still to be read."""
+        """The relay may have moved for the last code before the kill; what the dead process said is still there."""
         pins = self._hands.pins
         if not pins.wait_until_silent(RELEASED_WITHIN_S):
             self.report.flaws.append("the pins of a killed terminal did not fall silent")
@@ -265,7 +265,8 @@ class ChainRun:
         checked = verify(self._gate.place.journal)
         self.report.flaws += [f"journal: epoch {flaw.epoch} seq {flaw.seq}: {flaw.what}" for flaw in checked.flaws]
         rows = self._ask_journal(
-            "SELECT e.epoch, r.id & ((1 << 40) - 1), lower(hex(r.hash)) FROM records r JOIN epochs e ON r.id >> 40 = e.number"
+            "SELECT e.epoch, r.id & ((1 << 40) - 1), lower(hex(r.hash)) "
+            "FROM records r JOIN epochs e ON r.id >> 40 = e.number"
         )
         return {(str(epoch), int(str(seq)), str(digest)) for epoch, seq, digest in rows}
 

@@ -43,9 +43,7 @@ class TroubleSite:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.stack = ExitStack()
-        self.community = make_community(
-            folder / "site", DEVICES, now=datetime.now(UTC), passes=2_000, households=500
-        )
+        self.community = make_community(folder / "site", DEVICES, now=datetime.now(UTC), passes=2_000, households=500)
         self.broker = make_broker(folder / "broker", self.community, DEVICES)
         self.center = CenterProcess(folder / "center", self.community, self.broker.settings.port)
         self._free = iter(DEVICES)
@@ -156,8 +154,10 @@ class TroubledGate:
     def is_known_to_be_well_in(self, *components: str, within_s: float = KNOWN_WITHIN_S) -> None:
         """Wait until the centre knows that these are in order."""
         eventually(
-            lambda: bool(self.site.ask("SELECT 1 FROM gates WHERE device=? AND state IS NOT NULL", self.place.device))
-            and not set(components) & self.modes().keys(),
+            lambda: (
+                bool(self.site.ask("SELECT 1 FROM gates WHERE device=? AND state IS NOT NULL", self.place.device))
+                and not set(components) & self.modes().keys()
+            ),
             f"{components} in order at the centre",
             within_s=within_s,
         )
@@ -167,4 +167,3 @@ class TroubledGate:
         committed = sum(epoch.last_seq for epoch in verify(self.place.journal).epochs)
         stored = self.site.ask("SELECT COUNT(*) FROM records WHERE device=?", self.place.device)[0][0]
         return committed == stored
-
