@@ -7,14 +7,16 @@ from typing import Annotated
 import typer
 
 from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, say, say_json
-from gatehouse.provisioning import Site, add_device, provision_site
-from model.identities import CommunityId, DeviceId
-from mqtt.topics import CENTER_DEVICE
+from gatehouse.provisioning import BROKER_TEMPLATES, Site, add_device, provision_site
+from model.identities import CommunityId, CompoundId, DeviceId
+from mqtt.broker import BrokerSettings, DeviceGrant, write_configuration
+from mqtt.topics import CENTER_DEVICE, Address
 
 EXAMPLES = f"""\b
 Examples:
   gatehouse provision site /srv/xinghua --community xinghuayuan --device gate-1-in --device gate-1-out
   gatehouse provision device /srv/xinghua gate-2-in
+  gatehouse provision broker /srv/xinghua --device xinghuayuan-1/gate-1-in --out /etc/mosquitto/gatehouse
 
 {EXIT_CODES_HELP}"""
 
@@ -54,3 +56,36 @@ def device(
     """Make one more device's certificate."""
     credentials = add_device(Site(folder=folder), DeviceId(name), now=datetime.now(UTC))
     say(f"Made {credentials.certificate.parent}: copy its three files to {name}, then remove key.pem here.")
+
+
+@app.command(epilog=EXAMPLES)
+def broker(
+    folder: Annotated[Path, typer.Argument(help="the site's folder")],
+    device: Annotated[list[str], typer.Option(help="COMPOUND/DEVICE of every gate; may be repeated")],
+    out: Annotated[Path, typer.Option(help="folder for mosquitto.conf, the access list and the broker's memory")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port of the bus")] = 8883,
+    bind: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 for the whole network")] = "0.0.0.0",
+    run_as: Annotated[str, typer.Option(help="user that the broker becomes; must be able to read both folders")] = "",
+) -> None:
+    """Write Mosquitto's configuration and access list; again whenever a device comes or goes, then reload it."""
+    grants = [_grant(name) for name in device]
+    settings = BrokerSettings(
+        folder=out.resolve(),
+        templates=BROKER_TEMPLATES,
+        identity=Site(folder=folder.resolve()).credentials("broker"),
+        port=port,
+        bind=bind,
+        run_as=run_as or None,
+    )
+    if not settings.identity.key.exists():
+        raise CommandTrouble(f"{settings.identity.key} is missing", "name the folder that `provision site` made")
+    say(f"Wrote {write_configuration(settings, grants)} for {len(grants)} devices and the centre.")
+    say("Start it with: mosquitto -c that file. After a change: send it SIGHUP.")
+
+
+def _grant(name: str) -> DeviceGrant:
+    compound, slash, device = name.partition("/")
+    if not slash:
+        raise CommandTrouble(f"--device {name}: which compound?", "give COMPOUND/DEVICE, as in xinghuayuan-1/gate-1-in")
+    address = Address(compound=CompoundId(compound), device=DeviceId(device))
+    return DeviceGrant(compound=address.compound, device=address.device)

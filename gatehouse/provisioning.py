@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import config
 from center.registry.vault import create_vault_file
 from model.identities import CommunityId, DeviceId
 from mqtt import identity
@@ -24,6 +25,7 @@ from passes.key_files import create_signing_key, load_signing_key, save_public_k
 from passes.keys import KeyList, KeyRecord, KeyRole, SigningKey, accept_key_list, key_list_of, record_of, sign_key_list
 
 BROKER_NAME = "broker"
+BROKER_TEMPLATES = Path(config.__file__).parent / "mosquitto"
 KEYS_VALID_FOR = timedelta(days=2 * 365)
 KEYS_BACKDATED_BY = timedelta(days=90)
 """A pass may begin before its key list was made: paper passes of the weeks before are typed in at the first day."""

@@ -16,7 +16,6 @@ COMMUNITY = CommunityId("xinghuayuan")
 COMPOUND = CompoundId("xinghuayuan-1")
 RULES = CHECKOUT / "config" / "communities" / "default.toml"
 PROFILE = CHECKOUT / "config" / "profiles" / "gate-barrier.toml"
-BROKER_TEMPLATES = CHECKOUT / "config" / "mosquitto"
 # A Unix socket's path holds 107 bytes (sockaddr_un); the longest name below a folder of wires takes 16.
 _WIRES_PATH_MAX = 90
 _WIRES_PREFIX = "gh-"

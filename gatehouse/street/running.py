@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from config.rules import load_rules
 from gatehouse.outcome import CommandTrouble, ExitCode
+from gatehouse.provisioning import BROKER_TEMPLATES
 from gatehouse.street.center_client import CenterClient
 from gatehouse.street.center_part import serve_words, write_center_settings
-from gatehouse.street.layout import BROKER_TEMPLATES, CHECKOUT, COMPOUND, GATES, RULES, StreetFolder, Wires
+from gatehouse.street.layout import CHECKOUT, COMPOUND, GATES, RULES, StreetFolder, Wires
 from gatehouse.street.making import DEMO_USER, Stamp
 from gatehouse.street.processes import Child, ChildPlan, Supervisor
 from gatehouse.street.settings_text import as_toml, gate_table, wiring_of
