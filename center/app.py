@@ -1,7 +1,7 @@
 """Puts the centre together and runs it: database, ingest, directory, live feed and web in one process.
 
-Threads: the web's event loop on the caller's thread, the ingest thread, the link's threads. Order of starting: web's
-port, database, web, ingest, link; of ending: link, ingest, live feed, web, database.
+Threads: the web's event loop on the caller's thread, the ingest thread; a child process holds the link to the broker.
+Order of starting: web's port, database, web, link, ingest; of ending: link, ingest, live feed, web, database.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ from center.desk.live import LiveFeed
 from center.desk.passages import PassageView
 from center.directory_duty import DirectoryDuty
 from center.errors import CenterError, ConfigurationError
-from center.ingest.bus import CenterBus
 from center.ingest.gate_book import GateBook
 from center.ingest.keeper import RecordKeeper
+from center.ingest.remote_bus import RemoteBus
 from center.ingest.worker import IngestWorker
 from center.registry.directory_issue import DirectoryIssue
 from center.registry.residents import Residents
@@ -40,11 +40,9 @@ from center.web.language import Language
 from center.web.services import Health, Services
 from center.web_server import STOP_WITHIN_S, WebServer, listening
 from model.identities import CommunityId, DeviceId
-from mqtt.errors import IdentityInvalid
 from mqtt.identity import Credentials
 from mqtt.intake import CENTER_RECEIVE_MAX
-from mqtt.link import Link, LinkSettings
-from mqtt.topics import CENTER
+from mqtt.link import LinkSettings
 from passes.errors import KeyFileRefused
 from passes.key_files import load_signing_key
 from passes.keys import SigningKey
@@ -159,8 +157,7 @@ class _Parts:
         self.store = store
         self.passages, self.gates = PassageView(store), GateView(store)
         self.live = LiveFeed(self.passages, self.gates)
-        self.link = Link(_link_settings(settings.bus), CENTER)
-        self.bus = CenterBus(self.link)
+        self.bus = RemoteBus(_link_settings(settings.bus), on_up=self._on_up)
         self.gate_book = GateBook(store)
         self._served_compounds = self.gate_book.compounds
         self.worker = IngestWorker(
@@ -169,9 +166,10 @@ class _Parts:
             self.bus,
             on_records=self.live.records_stored,
             on_gates=self._on_gates,
+            on_failed=self._on_ingest_failed,
         )
+        self.on_failed: Callable[[Exception], None] = lambda error: None
         self.directory = DirectoryDuty(issue, self.bus)
-        self.link.on_change(self._on_link)
 
     def services(self, vault: Vault) -> Services:
         """What the pages call."""
@@ -187,8 +185,8 @@ class _Parts:
         )
 
     def stop(self) -> None:
-        """End the link's threads and the ingest. Blocks for some seconds at most."""
-        self.link.stop()
+        """End the receiving process and the ingest. Blocks for some seconds at most."""
+        self.bus.stop()
         self.worker.stop()
 
     def _on_gates(self, devices: frozenset[str]) -> None:
@@ -197,10 +195,12 @@ class _Parts:
             self._served_compounds = self.gate_book.compounds
             self.directory.wake()  # the first device of a compound is there: it needs the directory under its topics
 
-    def _on_link(self, is_up: bool) -> None:
-        if is_up:
-            self.worker.broker_returned()
-            self.directory.broker_returned()
+    def _on_ingest_failed(self, error: Exception) -> None:
+        self.on_failed(error)
+
+    def _on_up(self) -> None:
+        self.worker.broker_returned()
+        self.directory.broker_returned()
 
 
 @asynccontextmanager
@@ -213,13 +213,16 @@ async def _running_parts(parts: _Parts, web: WebServer) -> AsyncIterator["asynci
     ]
     for task in (serving, *duties):
         task.add_done_callback(partial(_note_end, failed))
+    loop = asyncio.get_running_loop()
+
+    def tell_failed(error: Exception) -> None:
+        loop.call_soon_threadsafe(_fail, failed, error)
+
+    parts.on_failed = tell_failed
     try:
         await web.started()
+        await asyncio.to_thread(parts.bus.start)
         parts.worker.start()
-        try:
-            parts.link.start()
-        except IdentityInvalid as error:
-            raise ConfigurationError(f"bus: {error}") from error
         yield failed
     finally:
         failed.cancel()
@@ -238,8 +241,13 @@ def _note_end(failed: "asyncio.Future[None]", task: "asyncio.Task[None]") -> Non
         return
     error = task.exception() or RuntimeError(f"{task.get_name()} ended")
     log.critical("part_failed name=%s", task.get_name(), exc_info=error)
-    failed.set_exception(error)
-    failed.exception()  # it is looked at by `serve` alone; a block that ends first has nothing to say about it
+    _fail(failed, error)
+
+
+def _fail(failed: "asyncio.Future[None]", error: BaseException) -> None:
+    if not failed.done():
+        failed.set_exception(error)
+        failed.exception()  # looked at by `serve` alone; a block that ends first has nothing to say about it
 
 
 def _link_settings(bus: BusSettings) -> LinkSettings:

@@ -5,7 +5,7 @@ import logging
 from typing import Final
 
 from center.errors import StoreError
-from center.ingest.bus import CenterBus
+from center.ingest.remote_bus import RemoteBus
 from center.registry.directory_issue import DirectoryIssue, IssuedDirectory
 from passes.errors import PassError
 
@@ -18,7 +18,7 @@ CHECK_S: Final = 60.0
 class DirectoryDuty:
     """Issues and publishes directories."""
 
-    def __init__(self, issue: DirectoryIssue, bus: CenterBus) -> None:
+    def __init__(self, issue: DirectoryIssue, bus: RemoteBus) -> None:
         self._issue = issue
         self._bus = bus
         self._loop: asyncio.AbstractEventLoop | None = None

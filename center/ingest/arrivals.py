@@ -1,28 +1,22 @@
 """What the bus brings to the centre and what the centre answers, apart from how it travels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mqtt.messages import State
 
 
-def _nothing() -> None:
-    """Nobody waits for a confirmation."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventArrived:
+class EventArrived(NamedTuple):
     """One message of `…/event/{epoch}`; compound, device, epoch as in its topic.
 
-    confirm: tells the broker that it is in safe hands. Not keyword-only: one is made for each record.
+    A tuple: one is made for each record and crosses from one process to another, where a dataclass costs four times it.
     """
 
     compound: str
     device: str
     epoch: str
     payload: bytes
-    confirm: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +27,6 @@ class StatusArrived:
     device: str
     session: int
     is_online: bool
-    confirm: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +36,10 @@ class StateArrived:
     compound: str
     device: str
     state: State
-    confirm: Callable[[], None] = _nothing
 
 
-Arrival = EventArrived | StatusArrived | StateArrived
+MessageArrived = StatusArrived | StateArrived
+Arrival = EventArrived | MessageArrived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +54,13 @@ class Mark:
 
 
 class Bus(Protocol):
-    """Where arrivals come from and marks go."""
+    """Where arrivals come from and marks go. The ingest thread's alone."""
 
     def take(self, *, wait_s: float, at_most: int) -> Sequence[Arrival]:
-        """Wait up to wait_s for one arrival, then give what has arrived, up to at_most."""
+        """Wait up to wait_s for one arrival, then give what has arrived; about at_most, a group is never torn."""
+
+    def confirm_taken(self) -> None:
+        """Tell the broker that all that was taken so far is in safe hands. After the commit."""
 
     def publish_marks(self, marks: Sequence[Mark]) -> None:
         """Publish one retained message per mark; returns at once. What can't be sent now is sent when it can."""

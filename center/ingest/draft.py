@@ -42,6 +42,7 @@ RECORD_COLUMNS: Final = (
     "household",
     "passage_end",
 )
+"""Order of a record's row in a draft."""
 RAW_KEPT_MAX_BYTES: Final = MAX_WIRE_BYTES
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -78,7 +79,7 @@ class Draft:
         self._received_at_ms = received_at_ms
         self.heads: dict[Key, Head] = {}
         self.touched: dict[Key, str] = {}
-        self.records: list[Row] = []
+        self.records: list[tuple[object, ...]] = []
         self.quarantine: list[Row] = []
         self.gaps: list[Row] = []
         self.known: list[KnownAgain] = []
@@ -147,28 +148,28 @@ class Draft:
             return
         columns = columns_of(body)
         self.records.append(
-            {
-                "device": envelope.device,
-                "epoch": envelope.epoch,
-                "seq": envelope.seq,
-                "prev": envelope.prev,
-                "hash": envelope.hash,
-                "body": envelope.body,
-                "personal": envelope.personal,
-                "salt": envelope.salt,
-                "personal_digest": envelope.personal_digest,
-                "received_at_ms": self._received_at_ms,
-                "compound": event.compound,
-                "kind": columns.kind,
-                "wall_ms": columns.wall_ms,
-                "visit": columns.visit,
-                "direction": columns.direction,
-                "outcome": columns.outcome,
-                "reason": columns.reason,
-                "pass_id": columns.pass_id,
-                "household": columns.household,
-                "passage_end": columns.passage_end,
-            }
+            (
+                envelope.device,
+                envelope.epoch,
+                envelope.seq,
+                envelope.prev,
+                envelope.hash,
+                envelope.body,
+                envelope.personal,
+                envelope.salt,
+                envelope.personal_digest,
+                self._received_at_ms,
+                event.compound,
+                columns.kind,
+                columns.wall_ms,
+                columns.visit,
+                columns.direction,
+                columns.outcome,
+                columns.reason,
+                columns.pass_id,
+                columns.household,
+                columns.passage_end,
+            )
         )
         if columns.kind == KIND_GAP:
             gap = gap_in(body)

@@ -6,15 +6,22 @@ had announced of them and the centre does not hold is then a missing tail, named
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 
 from center.clock import NowMs, now_ms
 from center.ingest.arrivals import StateArrived, StatusArrived
+from center.store.bulk import BulkInsert
 from center.store.database import Store
 from center.store.schema import ChainHead, Gate
-from center.store.upsert import upsert
 from journal.envelope import ZERO_HASH
+
+_WRITE_ANNOUNCED: Final = BulkInsert(
+    ChainHead,
+    ("device", "epoch", "seq", "hash", "compound", "announced_seq", "announced_hash"),
+    changing=("compound", "announced_seq", "announced_hash"),
+)
 
 
 class GateBook:
@@ -78,21 +85,19 @@ class GateBook:
         self._note_journal(connection, message, now)
 
     def _note_journal(self, connection: Connection, message: StateArrived, now: int) -> None:
-        upsert(
+        _WRITE_ANNOUNCED(
             connection,
-            ChainHead,
             [
-                {
-                    "device": message.device,
-                    "epoch": message.state.epoch,
-                    "seq": 0,
-                    "hash": ZERO_HASH,
-                    "compound": message.compound,
-                    "announced_seq": message.state.head_seq,
-                    "announced_hash": message.state.head_hash,
-                }
+                (
+                    message.device,
+                    message.state.epoch,
+                    0,
+                    ZERO_HASH,
+                    message.compound,
+                    message.state.head_seq,
+                    message.state.head_hash,
+                )
             ],
-            changing=("announced_seq", "announced_hash", "compound"),
         )
         own = (ChainHead.device == message.device) & (ChainHead.epoch == message.state.epoch)
         others = (ChainHead.device == message.device) & (ChainHead.epoch != message.state.epoch)

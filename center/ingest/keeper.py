@@ -19,7 +19,6 @@ from center.ingest.draft import RECORD_COLUMNS, Draft, Key, KnownAgain, Row, Why
 from center.store.bulk import BulkInsert
 from center.store.database import Store
 from center.store.schema import ChainHead, Gap, Quarantined, Record
-from center.store.upsert import upsert
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -28,6 +27,12 @@ QUARANTINE_MAX_PER_DEVICE: Final = 10_000
 """A device that sends nonsense must not fill the disk; beyond this its nonsense is only counted in the log."""
 
 _INSERT_RECORDS: Final = BulkInsert(Record, RECORD_COLUMNS)
+_WRITE_HEADS: Final = BulkInsert(
+    ChainHead,
+    ("device", "epoch", "seq", "hash", "compound", "broken_at_seq"),
+    changing=("seq", "hash", "compound", "broken_at_seq"),
+)
+_DEVICE, _EPOCH, _SEQ, _HASH = (RECORD_COLUMNS.index(name) for name in ("device", "epoch", "seq", "hash"))
 _LOOKUP_MAX: Final = 500  # SQLite takes 999 parameters where it was built with the oldest limit
 
 
@@ -130,23 +135,13 @@ def _write(connection: Connection, draft: Draft) -> list[Row]:
     _INSERT_RECORDS(connection, draft.records)
     if draft.gaps:
         connection.execute(insert(Gap), draft.gaps)
-    if draft.heads:
-        upsert(
-            connection,
-            ChainHead,
-            [
-                {
-                    "device": device,
-                    "epoch": epoch,
-                    "seq": head.seq,
-                    "hash": head.hash,
-                    "broken_at_seq": head.broken_at_seq,
-                    "compound": draft.touched[device, epoch],
-                }
-                for (device, epoch), head in draft.heads.items()
-            ],
-            changing=("seq", "hash", "broken_at_seq", "compound"),
-        )
+    _WRITE_HEADS(
+        connection,
+        [
+            (device, epoch, head.seq, head.hash, draft.touched[device, epoch], head.broken_at_seq)
+            for (device, epoch), head in draft.heads.items()
+        ],
+    )
     return _write_quarantine(connection, draft.quarantine) if draft.quarantine else []
 
 
@@ -180,9 +175,7 @@ def _judge_known(connection: Connection, draft: Draft) -> int:
     for key, again in by_journal.items():
         stored = _hashes(connection, key, [known.envelope.seq for known in again])
         # Records of this very batch are not in the table yet.
-        stored |= {
-            (row["seq"], row["hash"]) for row in draft.records if (row["device"], row["epoch"]) == key
-        }  # fmt: skip
+        stored |= {(row[_SEQ], row[_HASH]) for row in draft.records if (row[_DEVICE], row[_EPOCH]) == key}
         stored |= {
             (row["seq"], row["hash"]) for row in draft.quarantine if (row["device"], row["epoch"]) == key
         }  # fmt: skip

@@ -35,14 +35,19 @@ class IngestWorker:
         *,
         on_records: Callable[[frozenset[str]], None] = lambda devices: None,
         on_gates: Callable[[frozenset[str]], None] = lambda devices: None,
+        on_failed: Callable[[Exception], None] = lambda error: None,
     ) -> None:
-        """on_records, on_gates: told after the commit, on the ingest thread; they return at once."""
+        """on_records, on_gates: told after the commit, on the ingest thread; they return at once.
+
+        on_failed: the thread ended by an error that nobody foresaw; nothing is acknowledged from then on.
+        """
         self.refused_batches = 0
         self._keeper = keeper
         self._gates = gates
         self._bus = bus
         self._on_records = on_records
         self._on_gates = on_gates
+        self._on_failed = on_failed
         self._is_refused = False
         self._republish = threading.Event()
         self._stopping = threading.Event()
@@ -75,17 +80,14 @@ class IngestWorker:
         kept = Kept()
         if events:
             kept = self._keeper.keep(events)
-            for event in events:
-                event.confirm()
             self._bus.publish_marks(kept.marks)
             self._on_records(frozenset(mark.device for mark in kept.marks))
         if messages:
             changed = self._gates.note(messages)
-            for message in messages:
-                message.confirm()
             self._introduce(messages)
             if changed:
                 self._on_gates(changed)
+        self._bus.confirm_taken()
         return kept
 
     def _introduce(self, messages: Sequence[StatusArrived | StateArrived]) -> None:
@@ -100,6 +102,13 @@ class IngestWorker:
             self._bus.publish_marks([self._keeper.mark(compound, *journal) for journal, compound in new.items()])
 
     def _run(self) -> None:
+        try:
+            self._take_and_handle()
+        except Exception as error:
+            log.exception("ingest_failed")
+            self._on_failed(error)
+
+    def _take_and_handle(self) -> None:
         retry_s = RETRY_FIRST_S
         while not self._stopping.is_set():
             if self._republish.is_set():

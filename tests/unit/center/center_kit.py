@@ -190,8 +190,8 @@ class Device:
         return arrived(envelope)
 
 
-def arrived(envelope: Envelope, confirm: Callable[[], None] = lambda: None) -> EventArrived:
-    return EventArrived(COMPOUND, envelope.device, envelope.epoch, envelope.to_wire(), confirm)
+def arrived(envelope: Envelope) -> EventArrived:
+    return EventArrived(COMPOUND, envelope.device, envelope.epoch, envelope.to_wire())
 
 
 class SilentBus:
@@ -199,6 +199,7 @@ class SilentBus:
 
     def __init__(self, arrivals: Sequence[Arrival] = ()) -> None:
         self.marks: list[Mark] = []
+        self.confirmations = 0
         self.waiting = list(arrivals)
 
     def take(self, *, wait_s: float, at_most: int) -> Sequence[Arrival]:
@@ -206,6 +207,9 @@ class SilentBus:
         if not taken:
             time.sleep(min(wait_s, 0.01))
         return taken
+
+    def confirm_taken(self) -> None:
+        self.confirmations += 1
 
     def publish_marks(self, marks: Sequence[Mark]) -> None:
         self.marks.extend(marks)
