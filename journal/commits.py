@@ -26,12 +26,13 @@ ACKNOWLEDGED_KEPT: Final = timedelta(days=30)
 
 _FOREVER = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
+MakeBody = Callable[[], Mapping[str, object]]
 OnDone = Callable[[Envelope | JournalError], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Append:
-    body: Mapping[str, object]
+    body: Mapping[str, object] | MakeBody
     personal: str | None
     consume: Sequence[ConsumedCode]
     state: Mapping[str, str]
@@ -68,13 +69,13 @@ class Commits:
 
     def submit(
         self,
-        body: Mapping[str, object],
+        body: Mapping[str, object] | MakeBody,
         personal: str | None,
         consume: Sequence[ConsumedCode],
         on_done: OnDone,
         state: Mapping[str, str] | None = None,
     ) -> None:
-        """Order one append; never blocks, from any thread.
+        """Order one append; never blocks, from any thread. body: or a function that makes it, on the commit thread.
 
         on_done runs on the commit thread with the record (it is on the disk) or with the error (nothing was written);
         with JournalBusy it runs here and now, because MAX_WAITING appends wait already.
@@ -101,7 +102,8 @@ class Commits:
     def _commit(self, append: _Append) -> None:
         outcome: Envelope | JournalError
         try:
-            outcome = self._journal.append(append.body, append.personal, append.consume, append.state)
+            body = append.body() if callable(append.body) else append.body
+            outcome = self._journal.append(body, append.personal, append.consume, append.state)
         except JournalError as error:
             outcome = error
         try:

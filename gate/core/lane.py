@@ -96,6 +96,8 @@ def _around(lane: Lane) -> Surroundings:
 
 def _move_barrier(lane: Lane, event: Event) -> tuple[Lane, tuple[Effect, ...]]:
     moved: BarrierMove = move_barrier(lane.barrier, event, lane.settings)
+    if moved.state is lane.barrier and not (moved.effects or moved.recorded or moved.ended):
+        return lane, ()
     visit_id = lane.visit.record.visit if isinstance(lane.visit, Passing) else None
     lane = replace(lane, barrier=moved.state)
     effects = moved.effects
@@ -118,13 +120,15 @@ def _store_barrier(lane: Lane, kind: BarrierEvent, visit_id: VisitId | None) -> 
 
 def _apply(lane: Lane, moved: VisitMove, effects: tuple[Effect, ...], at: Instant) -> tuple[Lane, tuple[Effect, ...]]:
     """Take over a visit's move. A release that it ordered is known to the barrier from now on."""
-    lane = replace(lane, visit=moved.state, next_number=moved.next_number)
+    barrier = lane.barrier
     for effect in moved.effects:
         if isinstance(effect, ReleaseBarrier):
-            lane = replace(lane, barrier=released(lane.barrier, at, effect.release_time_s, effect.visit, lane.settings))
-    if isinstance(moved.state, Passing) and not lane.settings.has_barrier and lane.barrier.awaited is None:
-        shown_s = lane.settings.result_shown_s
-        lane = replace(lane, barrier=released(lane.barrier, at, shown_s, moved.state.record.visit, lane.settings))
+            barrier = released(barrier, at, effect.release_time_s, effect.visit, lane.settings)
+    if isinstance(moved.state, Passing) and not lane.settings.has_barrier and barrier.awaited is None:
+        barrier = released(barrier, at, lane.settings.result_shown_s, moved.state.record.visit, lane.settings)
+    if moved.state is lane.visit and barrier is lane.barrier and moved.next_number == lane.next_number:
+        return lane, (*effects, *moved.effects)
+    lane = replace(lane, visit=moved.state, barrier=barrier, next_number=moved.next_number)
     return lane, (*effects, *moved.effects)
 
 

@@ -53,10 +53,10 @@ def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
             return _measured(state, event.at, event.reading, around)
         case GuardDecided() if state.step is VisitStep.CHECK:
             if event.is_confirmed:
-                return _advance(_done(state, event.at, "confirmed"), event.at, around)
+                return _advance(_done(state, state.step, event.at, "confirmed"), event.at, around)
             refused = Decision(outcome=Outcome.DENIED, reason=Reason.GUARD_REFUSED, check=None)
             return store_decision(
-                decision_record(_done(state, event.at, "refused"), refused, around), event.at, state, around
+                decision_record(_done(state, state.step, event.at, "refused"), refused, around), event.at, state, around
             )
         case TimePassed():
             return _time_passed(state, event.at, around)
@@ -90,7 +90,7 @@ def _measured(state: Visiting, at: Instant, reading: ThermometerReading, around:
             measured, first_temperature=judgement, retest_at=retest_at, step_until=Instant(retest_at + limit_s)
         )
         return stay(resting, around, ShowInstruction(instruction=Instruction.REST_AND_RETRY))
-    return _advance(_done(measured, at, judgement.outcome.value), at, around)
+    return _advance(_done(measured, measured.step, at, judgement.outcome.value), at, around)
 
 
 def _wants_retest(judgement: TemperatureJudgement) -> bool:
@@ -137,18 +137,18 @@ def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
                 if state.questions_answered < len(around.settings.questions):
                     return _enter_ask(state, at, around)
                 result = "yes" if state.answered_yes else "no"
-                state = _done(replace(state, step=step), at, result)
+                state = _done(state, step, at, result)
             case VisitStep.MEASURE:
                 if around.settings.direction in around.rules.measured_directions:
                     if state.measuring is not None or state.retest_at is not None:
                         return stay(state, around)  # a code shown while measuring
                     return _start_measurement(state, at, around)
                 # Rules may be replaced during a measurement: its answer must not count for the step that comes next.
-                state = _done(replace(state, step=step, measuring=None, retest_at=None), at, "not_required")
+                state = _done(replace(state, measuring=None, retest_at=None), step, at, "not_required")
             case VisitStep.CHECK:
                 if around.settings.check_by_guard:
                     return _enter(state, step, at, ShowInstruction(instruction=Instruction.SHOW_CARD_TO_GUARD), around)
-                state = _done(replace(state, step=step), at, "by_rules")
+                state = _done(state, step, at, "by_rules")
             case VisitStep.SCAN:
                 if state.code is None:
                     return _enter(state, step, at, ShowInstruction(instruction=Instruction.SHOW_CODE), around)
@@ -180,15 +180,15 @@ def _start_measurement(state: Visiting, at: Instant, around: Surroundings) -> Vi
     return VisitMove(state=measuring, effects=effects, next_number=request + 1)
 
 
-def _done(state: Visiting, at: Instant, result: str) -> Visiting:
-    done = StepDone(step=state.step, result=result, after_s=at - state.began_at)
-    return replace(state, steps=(*state.steps, done))
+def _done(state: Visiting, step: VisitStep, at: Instant, result: str) -> Visiting:
+    done = StepDone(step=step, result=result, after_s=at - state.began_at)
+    return replace(state, step=step, steps=(*state.steps, done))
 
 
 def _done_scan(state: Visiting, at: Instant) -> Visiting:
     assert state.code is not None
     result = "refused" if isinstance(state.code.check, RefusedCode) else "verified"
-    return _done(replace(state, step=VisitStep.SCAN), at, result)
+    return _done(state, VisitStep.SCAN, at, result)
 
 
 def _pass_id(event: CredentialPresented) -> PassId | None:

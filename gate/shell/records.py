@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,11 +11,11 @@ from gate.core.events import ComponentChanged, Event, RecordRefused, RecordStore
 from gate.core.lane import JOURNAL
 from gate.shell.wall_clock import WallClock
 from journal.body import build_body
-from journal.commits import Commits
+from journal.commits import Commits, MakeBody
 from journal.envelope import Envelope
 from journal.errors import AlreadyConsumed, JournalError, RecordInvalid
-from model.clock import Instant
-from model.records import ConsumedCode, DecisionRecord, consumed_by, fields_of
+from model.clock import Instant, Timestamp
+from model.records import ConsumedCode, DecisionRecord, ModeRecord, Record, consumed_by, fields_of
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ NO_ANSWER: Final = 0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Unwritten:
     token: int
-    body: dict[str, object]
+    body: MakeBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +59,7 @@ class RecordWriter:
 
     def store(self, order: StoreRecord) -> None:
         """Order one commit; never blocks. The body states the moment at which the core decided."""
-        at = self._clock.timestamp()
-        kind, fields = fields_of(order.record)
-        body = build_body(kind, at, fields)
+        body = _body_of(order.record, self._clock.timestamp())
         used = consumed_by(order.record)
         consume = (used,) if used is not None else ()
         if self._unwritten and not isinstance(order.record, DecisionRecord):
@@ -82,8 +80,8 @@ class RecordWriter:
                 first = self._unwritten.popleft()
                 self._submit(first.token, first.body, (), first)
             else:
-                fields = {"component": JOURNAL, "available": False, "why": "unavailable"}
-                self._submit(NO_ANSWER, build_body("mode", self._clock.timestamp(), fields), (), None)
+                probe = ModeRecord(component=JOURNAL, is_available=False, why="unavailable")
+                self._submit(NO_ANSWER, _body_of(probe, self._clock.timestamp()), (), None)
 
     def answered(self, answer: Answered) -> None:
         """The commit thread's answer, on the inbox's thread."""
@@ -109,9 +107,7 @@ class RecordWriter:
                 return
         self._lost(type(outcome).__name__)
 
-    def _submit(
-        self, token: int, body: dict[str, object], consume: tuple[ConsumedCode, ...], kept: _Unwritten | None
-    ) -> None:
+    def _submit(self, token: int, body: MakeBody, consume: tuple[ConsumedCode, ...], kept: _Unwritten | None) -> None:
         self._waiting[token] = self._clock.instant()
         state = {LAST_GOOD_TIME: self._clock.now().isoformat()} if self._clock.trust.is_trusted else None
 
@@ -132,3 +128,13 @@ class RecordWriter:
             self._is_lost = True
             self._probed_at = self._clock.instant()
             self._post(ComponentChanged(at=self._clock.instant(), component=JOURNAL, is_available=False, why=why))
+
+
+def _body_of(record: Record, at: Timestamp) -> MakeBody:
+    """The body is written out on the commit thread; the moment is that of the decision."""
+
+    def make() -> Mapping[str, object]:
+        kind, fields = fields_of(record)
+        return build_body(kind, at, fields)
+
+    return make

@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 MAX_INBOX: Final = 1_000
 """Items waiting for the core. Beyond it codes are dropped and counted; contacts and answers are always taken."""
+ITEMS_IN_A_TURN: Final = 32
 LOOK_INTERVAL_S: Final = 1.0
 ROOM_INTERVAL_S: Final = 60.0
 TRIM_INTERVAL_S: Final = 86_400.0
@@ -135,35 +136,32 @@ class Terminal:
         self._on_alive = on_alive
         self._standing: set[out.AlarmKind] = set()
         self._persons_signal = Signal.OFF
-        self._inbox: asyncio.Queue[InboxItem] = asyncio.Queue()
-        self._timer: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._inbox: deque[InboxItem] = deque()
         self._entrance = threading.Lock()
-        self._early: deque[InboxItem] = deque(maxlen=MAX_INBOX)
+        self._is_awake = False  # the consumer runs, or is about to
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_for: Instant | None = None
         self._stopping = asyncio.Event()
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Start the devices and serve until `stop`. Outputs are in their safe state when this returns."""
-        with self._entrance:
-            self._loop = asyncio.get_running_loop()
-            for item in self._early:
-                self._offer(item)
-            self._early.clear()
         started: list[Device] = []
         try:
             for device in self._devices.all():
                 device.start(self.post)
                 started.append(device)
             self._record_start()
+            self._serve_from(asyncio.get_running_loop())
             async with asyncio.TaskGroup() as tasks:
-                consumer = tasks.create_task(self._consume(), name="inbox")
-                looker = tasks.create_task(self._look(), name="clock-and-commits")
-                keeper = tasks.create_task(self._keep_journal(), name="journal-room")
+                keepers = [
+                    tasks.create_task(self._look(), name="clock-and-commits"),
+                    tasks.create_task(self._keep_journal(), name="journal-room"),
+                ]
                 on_ready()
                 await self._stopping.wait()
-                consumer.cancel()
-                looker.cancel()
-                keeper.cancel()
+                for keeper in keepers:
+                    keeper.cancel()
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -175,22 +173,31 @@ class Terminal:
         self._stopping.set()
 
     def post(self, item: InboxItem) -> None:
-        """Enter the inbox, from any thread. What comes before `run` waits for it; after the end there is no lane."""
+        """Enter the inbox, from any thread. What comes before `run` waits for it."""
         with self._entrance:
-            if self._loop is None:
-                self._early.append(item)
-            elif not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._offer, item)
+            if isinstance(item, CodeScanned) and len(self._inbox) >= MAX_INBOX:
+                self.dropped_codes += 1
+                return
+            self._inbox.append(item)
+            if self._is_awake or self._loop is None or self._loop.is_closed():
+                return
+            self._is_awake = True
+            self._loop.call_soon_threadsafe(self._take_all)
 
-    def _offer(self, item: InboxItem) -> None:
-        if isinstance(item, CodeScanned) and self._inbox.qsize() >= MAX_INBOX:
-            self.dropped_codes += 1
-            return
-        self._inbox.put_nowait(item)
+    def _serve_from(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._entrance:
+            self._loop = loop
+            self._is_awake = True
+        loop.call_soon(self._take_all)
 
-    async def _consume(self) -> None:
-        while True:
-            item = await self._inbox.get()
+    def _take_all(self) -> None:
+        """The one consumer: everything in its order, in turns, so that a flood does not hold the timers up."""
+        for _ in range(ITEMS_IN_A_TURN):
+            with self._entrance:
+                if not self._inbox:
+                    self._is_awake = False
+                    return
+                item = self._inbox.popleft()
             try:
                 self._take(item)
             except Exception as error:  # the one place where a surprise becomes a fault and the lane goes on
@@ -199,6 +206,8 @@ class Terminal:
                 self._advance(
                     ev.ComponentChanged(at=self._clock.instant(), component="program", is_available=False, why=why)
                 )
+        if self._loop is not None:
+            self._loop.call_soon(self._take_all)
 
     async def _look(self) -> None:
         while True:
@@ -346,17 +355,18 @@ class Terminal:
             self._bus.report(LaneReport(lane=self.lane, standing=frozenset(self._standing)))
 
     def _set_timer(self) -> None:
+        until = deadline(self.lane)
+        if until == self._timer_for or self._loop is None:
+            return
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        until = deadline(self.lane)
-        if until is None or self._loop is None:
-            return
-        delay_s = max(0.0, until - self._clock.instant())
-        self._timer = self._loop.call_later(delay_s, self._time_passed)
+        self._timer, self._timer_for = None, until
+        if until is not None:
+            self._timer = self._loop.call_later(max(0.0, until - self._clock.instant()), self._time_passed)
 
     def _time_passed(self) -> None:
-        self._inbox.put_nowait(ev.TimePassed(at=self._clock.instant()))
+        self._timer, self._timer_for = None, None
+        self.post(ev.TimePassed(at=self._clock.instant()))
 
 
 def _contact_event(changed: ContactChanged) -> ev.Event | None:

@@ -27,7 +27,7 @@ class ScriptedCommits:
     waiting: list[tuple[dict[str, object], OnDone]] = field(default_factory=list)
 
     def submit(self, body, personal, consume, on_done, state=None) -> None:  # type: ignore[no-untyped-def]
-        self.waiting.append((body, on_done))
+        self.waiting.append((body(), on_done))
 
     def answer(self, *, works: bool) -> dict[str, object]:
         body, on_done = self.waiting.pop(0)

@@ -13,7 +13,7 @@ from drivers.ports import CodeScanned, ComponentHealth, ContactChanged, ContactR
 from drivers.ports import Component as Part
 from gate.core import visit_verdict
 from gate.core.effects import AlarmKind
-from gate.shell.terminal import UsedElsewhere
+from gate.shell.terminal import MAX_INBOX, UsedElsewhere
 from journal.body import build_body
 from journal.errors import JournalFull
 from model.clock import Instant
@@ -352,3 +352,33 @@ def test_alarm_that_ends_gives_the_lamps_back_to_the_person(bench: Bench) -> Non
     signals = [order[1] for order in bench.orders.of("signal")]
     assert signals[0] is Signal.ALARM
     assert signals[-1] is Signal.GRANTED
+
+
+@pytest.mark.parametrize(("items_in_a_turn", "lets_others_in"), [(32, True), (1_000, False)])
+def test_a_flood_is_taken_in_turns_so_that_timers_keep_their_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, items_in_a_turn: int, lets_others_in: bool
+) -> None:
+    monkeypatch.setattr("gate.shell.terminal.ITEMS_IN_A_TURN", items_in_a_turn)
+    left: list[int] = []
+
+    async def scene() -> None:
+        await until(lambda: not bench.terminal._inbox)
+        for _ in range(200):
+            bench.show("NOT A PASS AT ALL")
+        asyncio.get_running_loop().call_soon(lambda: left.append(len(bench.terminal._inbox)))
+        await until(lambda: left)
+
+    play(bench, scene)
+    assert (left[0] > 0) is lets_others_in
+
+
+def test_inbox_is_bounded_for_codes_and_open_for_everything_else(bench: Bench) -> None:
+    for _ in range(MAX_INBOX + 7):
+        bench.show("NOT A PASS AT ALL")
+    bench.terminal.post(ContactChanged(at=bench.clock.instant(), role=ContactRole.FIRE, is_active=True))
+    assert bench.terminal.dropped_codes == 7
+
+    async def scene() -> None:
+        await until(said(bench.orders, "release"))
+
+    play(bench, scene)
