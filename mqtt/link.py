@@ -31,6 +31,7 @@ from mqtt.topics import Address, Verb
 
 log = logging.getLogger(__name__)
 
+MAX_ROUTES: Final = 8_192
 MAX_PACKET_BYTES: Final = 256 * 1024
 GOODBYE_WITHIN_S: Final = 1.0
 _NO_CHECK_TIME: Final = 0x200000
@@ -101,6 +102,7 @@ class Link:
         self._listeners: list[Callable[[bool], None]] = [on_link_changed]
         self._confirmed_listeners: list[Callable[[], None]] = []
         self._handlers: list[tuple[str, Handler]] = []
+        self._routes: dict[str, tuple[Handler, ...]] = {}
         self._mutex = threading.Condition()
         self._client: Client | None = None
         self._is_up = False
@@ -311,13 +313,22 @@ class Link:
             is_retained=message.retain,
             confirm=self._confirmation(client, message),
         )
-        is_handled = False
-        for topic_filter, handler in self._handlers:
-            if topic_matches_sub(topic_filter, received.topic):
-                is_handled = True
-                self._wrapped(handler)(received)
-        if not is_handled:
+        handlers = self._handlers_of(received.topic)
+        for handler in handlers:
+            handler(received)
+        if not handlers:
             received.confirm()
+
+    def _handlers_of(self, topic: str) -> tuple[Handler, ...]:
+        """Matching a filter costs more than handling a message: what a topic leads to is remembered."""
+        known = self._routes.get(topic)
+        if known is None:
+            found = [handler for topic_filter, handler in self._handlers if topic_matches_sub(topic_filter, topic)]
+            known = tuple(self._wrapped(handler) for handler in found)
+            if len(self._routes) >= MAX_ROUTES:
+                self._routes.clear()
+            self._routes[topic] = known
+        return known
 
     def _confirmation(self, client: Client, message: MQTTMessage) -> Callable[[], None]:
         if not self._settings.manual_ack or message.qos != _AT_LEAST_ONCE:
