@@ -23,6 +23,7 @@ GREEN_PIN, RED_PIN, BUZZER_PIN = 22, 23, 24
 CONFIRM_PIN, REFUSE_PIN, EMERGENCY_PIN, PRESENCE_PIN = 20, 21, 26, 6
 READY_WITHIN_S: Final = 20.0
 STOP_WITHIN_S: Final = 10.0
+SCANNER_IS_OPEN: Final = "serial_scanner_available=True"
 _CONNECT_WITHIN_S: Final = 5.0
 _POLL_S: Final = 0.005
 _LINE_MAX: Final = 4096
@@ -147,6 +148,7 @@ class GateProcess:
         self.place = place
         self._words = [sys.executable, *program, "--settings", str(place.settings), "--log-level", log_level]
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_from = 0
 
     @property
     def pid(self) -> int:
@@ -163,6 +165,7 @@ class GateProcess:
     def start(self, *, wrapped_by: Sequence[str] = ()) -> None:
         """Start and wait until it says that it is ready. Raises TimeoutError with its last words otherwise."""
         with self.place.log.open("ab") as log_file:
+            self._log_from = log_file.tell()
             self._process = subprocess.Popen(
                 [*wrapped_by, *self._words],
                 stdin=subprocess.DEVNULL,
@@ -199,8 +202,12 @@ class GateProcess:
         return "; ".join(self.place.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
 
     def has_said(self, words: str) -> bool:
-        """Whether its log holds these words."""
-        return words in self.place.log.read_text(encoding="utf-8", errors="replace")
+        """Whether its log holds these words since its last start."""
+        return words.encode() in self.place.log.read_bytes()[self._log_from :]
+
+    def wait_for_its_scanner(self) -> None:
+        """Wait until the serial scanner is open: what is typed before is flushed away. The log level must be INFO."""
+        eventually(lambda: self.has_said(SCANNER_IS_OPEN), "the scanner is open", within_s=READY_WITHIN_S)
 
 
 def says_ready(process: "subprocess.Popen[bytes]") -> bool:

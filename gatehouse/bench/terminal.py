@@ -83,6 +83,7 @@ def _run(folder: Path, ending: ExitStack) -> BenchResult:
     port = _start_broker(folder, community, ending)
     figures: dict[str, Figure] = {}
     with _terminal(folder / "gate", community, DEVICE, port) as (process, hands):
+        time.sleep(_SETTLED_S)  # a code that is typed before the scanner is open is flushed away
         latencies_ms = _latencies_ms(community, hands, VISITS)
         time.sleep(_SETTLED_S)
         figures["idle_cpu_percent"] = _idle_percent(process.pid)

@@ -152,6 +152,7 @@ class ChainRun:
     def _begin_life(self) -> None:
         self._hands.scanner.plug()
         self._gate.start()
+        self._gate.wait_for_its_scanner()
         self._hands.take_hold()
 
     def _admit(self) -> None:

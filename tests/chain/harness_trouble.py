@@ -32,8 +32,9 @@ LAMPS: Mapping[str, Table] = {"alarm": {"green_pin": GREEN_PIN, "red_pin": RED_P
 RELEASED_WITHIN_S = 5.0
 NOT_RELEASED_FOR_S = 1.0
 """Three hundred times what a release takes."""
-KNOWN_WITHIN_S = 5.0
-"""A fault of the journal is at the centre within 5 s of the link; the others are no slower."""
+KNOWN_WITHIN_S = 10.0
+JOURNAL_KNOWN_WITHIN_S = 5.0
+"""Promised for a fault of the journal: at the centre within 5 s of the link."""
 DEVICES = tuple(DeviceId(f"gate-{number}") for number in range(1, 13))
 
 
@@ -101,6 +102,7 @@ class TroubledGate:
     def start(self) -> None:
         self.hands.scanner.plug()
         self.process.start()
+        self.process.wait_for_its_scanner()
         self.hands.take_hold()
 
     def end(self) -> None:
@@ -145,11 +147,9 @@ class TroubledGate:
         state = json.loads(str(rows[0][0])) if rows and rows[0][0] is not None else {}
         return {name: mode.get("why", "") for name, mode in state.get("modes", {}).items()}
 
-    def is_known_to_have(self, *components: str) -> None:
+    def is_known_to_have(self, *components: str, within_s: float = KNOWN_WITHIN_S) -> None:
         """Wait until the centre knows that these are in trouble."""
-        eventually(
-            lambda: set(components) <= self.modes().keys(), f"{components} at the centre", within_s=KNOWN_WITHIN_S
-        )
+        eventually(lambda: set(components) <= self.modes().keys(), f"{components} at the centre", within_s=within_s)
 
     def is_known_to_be_well_in(self, *components: str, within_s: float = KNOWN_WITHIN_S) -> None:
         """Wait until the centre knows that these are in order."""
