@@ -30,6 +30,10 @@ _SCHEDULE_LIMIT = 2**16 - 1
 STATUS_INDEX_LIMIT = 2**20 - 1
 """A bitmap of two bits each then has 256 KiB."""
 _KNOWN_FLAGS = int(PassFlags.HOLDER_CODE_NEEDED | PassFlags.PRINTED)
+_COLOURS = {int(colour): colour for colour in Colour}
+_COLOUR_RANGE = min(_COLOURS), max(_COLOURS)
+_KINDS = {int(kind): kind for kind in PassKind}
+_KIND_RANGE = min(_KINDS), max(_KINDS)
 _COMMUNITY_PATTERN = re.compile(r"[a-z0-9-]{1,16}")
 
 
@@ -41,18 +45,21 @@ def encode_claims(credential: Pass) -> bytes:
 
 
 def to_claims(credential: Pass) -> dict[int, object]:
-    """The claims as a map; what has its default (all gates, schedule 0, no flags, no name) is left out."""
+    """The claims as a map; what has its default (all gates, schedule 0, no flags, no name) is left out.
+
+    Every map is in canonical order, which the strict reading relies on.
+    """
     inner: dict[int, object] = {
         _COMMUNITY: credential.community,
         _HOUSEHOLD: credential.household,
         _COLOUR: int(credential.colour),
         _KIND: int(credential.kind),
-        _STATUS_INDEX: credential.status_index,
     }
     if credential.gates is not None:
         inner[_GATES] = credential.gates
     if credential.schedule:
         inner[_SCHEDULE] = credential.schedule
+    inner[_STATUS_INDEX] = credential.status_index
     if credential.flags:
         inner[_FLAGS] = int(credential.flags)
     if credential.masked_name is not None:
@@ -61,10 +68,10 @@ def to_claims(credential: Pass) -> dict[int, object]:
         CLAIM_EXPIRES: int(credential.valid_until.timestamp()),
         CLAIM_NOT_BEFORE: int(credential.valid_from.timestamp()),
         CLAIM_PASS_ID: bytes.fromhex(credential.pass_id),
-        CLAIM_GATEHOUSE: inner,
     }
     if credential.holder_key is not None:
         claims[CLAIM_CONFIRMATION] = {_COSE_KEY: _to_cose_key(credential.holder_key)}
+    claims[CLAIM_GATEHOUSE] = inner
     return claims
 
 
@@ -74,14 +81,15 @@ def decode_claims(payload: bytes, *, is_strict: bool = True, name_limit: int | N
     is_strict=False (whatever still makes a Pass) and name_limit=None are the careless readers of the ablations.
     Raises EncodingInvalid.
     """
-    claims = cbor.as_map(cbor.decode(payload, is_strict=is_strict))
+    # Canonical or not is seen at the end, when the claims are written again: once is enough.
+    claims = cbor.as_map(cbor.decode(payload, is_strict=False))
     inner = cbor.as_map(claims.get(CLAIM_GATEHOUSE))
     credential = Pass(
         pass_id=PassId(cbor.as_bytes(claims.get(CLAIM_PASS_ID), PASS_ID_LENGTH).hex()),
         community=CommunityId(cbor.as_text(inner.get(_COMMUNITY))),
         household=HouseholdId(cbor.as_int(inner.get(_HOUSEHOLD), 1 if is_strict else 0, _HOUSEHOLD_LIMIT)),
-        colour=Colour(cbor.as_int(inner.get(_COLOUR), min(Colour), max(Colour))),
-        kind=PassKind(cbor.as_int(inner.get(_KIND), min(PassKind), max(PassKind))),
+        colour=_COLOURS[cbor.as_int(inner.get(_COLOUR), *_COLOUR_RANGE)],
+        kind=_KINDS[cbor.as_int(inner.get(_KIND), *_KIND_RANGE)],
         gates=cbor.as_int(inner[_GATES], 1 if is_strict else 0, _GATES_LIMIT) if _GATES in inner else None,
         schedule=cbor.as_int(inner.get(_SCHEDULE, 0), 0, _SCHEDULE_LIMIT),
         status_index=cbor.as_int(inner.get(_STATUS_INDEX), 0, STATUS_INDEX_LIMIT),
@@ -101,8 +109,8 @@ def _require_sound(credential: Pass, payload: bytes) -> None:
         raise EncodingInvalid("expected a community of 1 to 16 characters a-z, 0-9, hyphen")
     if credential.valid_from >= credential.valid_until:
         raise EncodingInvalid("expected a pass that begins before it ends")
-    if cbor.encode(to_claims(credential)) != payload:
-        raise EncodingInvalid("a claim that is unknown, or written out although it has its default")
+    if cbor.encode_in_order(to_claims(credential)) != payload:
+        raise EncodingInvalid("a claim that is unknown, not canonical, or written out although it has its default")
 
 
 def _moment(value: object) -> datetime:
