@@ -20,6 +20,7 @@ from typing import Final
 from gatehouse.bench.bus_site import CenterProcess, make_broker
 from gatehouse.bench.community import Community, make_community
 from gatehouse.bench.gate_site import COMPOUND
+from gatehouse.bench.measure import cpu_s
 from gatehouse.bench.raw_devices import Load, RawDevice, deliver
 from gatehouse.bench.result import BenchResult, Figure, Limit
 from gatehouse.bench.sample_record import sample_body
@@ -27,6 +28,7 @@ from journal.body import canonical_json
 from journal.envelope import ZERO_HASH, Envelope, seal
 from journal.schema import new_epoch
 from model.identities import DeviceId, Seq
+from mqtt.broker import Broker
 from mqtt.topics import CENTER_DEVICE, Address
 
 RATIO_AT_LEAST: Final = 0.7
@@ -62,29 +64,30 @@ def _run(folder: Path, ending: ExitStack) -> BenchResult:
     center.start()
     receiver = _Receiver(community, floor.settings.port)
     ending.callback(receiver.stop)
-    rates: dict[str, list[float]] = {"ours": [], "floor": []}
+    sides = {
+        "floor": _Side(floor, receiver.pid, receiver.count),
+        "ours": _Side(ours, center.pid, lambda: _stored(center)),
+    }
     for _ in range(ROUNDS):
-        for name, port, count in (
-            ("floor", floor.settings.port, receiver.count),
-            ("ours", ours.settings.port, lambda: _stored(center)),
-        ):
-            loads = [_load(community, device, body, RECORDS_EACH) for device in devices[:SENDERS]]
-            rates[name].append(_records_per_s(loads, port, count))
+        for side in sides.values():
+            side.measure([_load(community, device, body, RECORDS_EACH) for device in devices[:SENDERS]])
     loads = [_load(community, device, body, BACKLOG_EACH) for device in devices]
-    return _result(rates, len(body), _backlog(loads, ours.settings.port, center))
+    return _result(sides, len(body), _backlog(loads, ours.settings.port, center))
 
 
-def _result(rates: Mapping[str, list[float]], body_bytes: int, backlog: Mapping[str, Figure]) -> BenchResult:
+def _result(sides: "Mapping[str, _Side]", body_bytes: int, backlog: Mapping[str, Figure]) -> BenchResult:
     # Neighbours in time are compared: what else the machine does changes from second to second.
-    ratios = [ours / floor for ours, floor in zip(rates["ours"], rates["floor"], strict=True)]
+    ratios = [ours / floor for ours, floor in zip(sides["ours"].rates, sides["floor"].rates, strict=True)]
+    cpu_us = {f"{side}_cpu_{name}_us": value for side in sides for name, value in sides[side].cpu_us().items()}
     return BenchResult(
         name="ingest",
         ratio=statistics.median(ratios),
         figures={
             "ratio_lowest": min(ratios),
             "ratio_highest": max(ratios),
-            "stored_per_s": statistics.median(rates["ours"]),
-            "received_per_s": statistics.median(rates["floor"]),
+            "stored_per_s": statistics.median(sides["ours"].rates),
+            "received_per_s": statistics.median(sides["floor"].rates),
+            **cpu_us,
             **backlog,
         },
         floor="a process that receives the same records with paho and drops them, in turn with ours",
@@ -113,17 +116,52 @@ def _load(community: Community, device: DeviceId, body: str, count: int) -> Load
     return Load(address=address, credentials=community.site.credentials(device), records=records)
 
 
-def _records_per_s(loads: list[Load], port: int, count: Callable[[], int]) -> float:
-    devices = [RawDevice(load, port) for load in loads]
-    wanted = count() + sum(len(load.records) for load in loads)
-    is_over = _rarely(lambda: count() >= wanted)
-    began = time.monotonic()
-    try:
-        deliver(devices, is_over, within_s=_ROUND_WITHIN_S)
-    finally:
-        for device in devices:
-            device.socket.close()
-    return sum(len(load.records) for load in loads) / (time.monotonic() - began)
+class _Side:
+    """A broker and who listens to it: records per second, and what each process spends on them."""
+
+    def __init__(self, broker: Broker, listener: int, count: Callable[[], int]) -> None:
+        self.rates: list[float] = []
+        self._port = broker.settings.port
+        self._count = count
+        self._pids = {"broker": [broker.pid or 0]}
+        self._pids |= {f"listener{n or ''}": [pid] for n, pid in enumerate(_processes_under(listener))}
+        self._spent_s = dict.fromkeys((*self._pids, "devices"), 0.0)
+        self._records = 0
+
+    def measure(self, loads: list[Load]) -> None:
+        """One round."""
+        devices = [RawDevice(load, self._port) for load in loads]
+        records = sum(len(load.records) for load in loads)
+        wanted = self._count() + records
+        is_over = _rarely(lambda: self._count() >= wanted)
+        before = self._cpu_s()
+        began = time.monotonic()
+        try:
+            deliver(devices, is_over, within_s=_ROUND_WITHIN_S)
+        finally:
+            for device in devices:
+                device.socket.close()
+        self.rates.append(records / (time.monotonic() - began))
+        self._spent_s = {name: self._spent_s[name] + now - before[name] for name, now in self._cpu_s().items()}
+        self._records += records
+
+    def cpu_us(self) -> dict[str, float]:
+        """CPU time per record of each process."""
+        return {name: spent / self._records * 1e6 for name, spent in self._spent_s.items()}
+
+    def _cpu_s(self) -> dict[str, float]:
+        spent = {name: sum(map(cpu_s, pids)) for name, pids in self._pids.items()}
+        return spent | {"devices": time.thread_time()}
+
+
+def _processes_under(pid: int) -> list[int]:
+    """A process and those that it started, in the order of their ids."""
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text(encoding="ascii").split()
+    ]
+    return [pid, *(found for child in sorted(children) for found in _processes_under(child))]
 
 
 def _backlog(loads: list[Load], port: int, center: CenterProcess) -> dict[str, Figure]:
@@ -184,6 +222,11 @@ class _Receiver:
         )
         if self._read() != "ready":
             raise RuntimeError("the receiver did not start")
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     def count(self) -> int:
         """Messages received so far."""

@@ -45,7 +45,8 @@ class RawDevice:
         self.mark = 0
         self.resends = 0
         self._load = load
-        topic = load.address.event(load.records[0].epoch)
+        self._epoch = load.records[0].epoch
+        topic = load.address.event(self._epoch)
         self._packets = [_publish(topic, record.to_wire(), record.seq) for record in load.records]
         self._unsent = b""
         self._heard = b""
@@ -87,7 +88,9 @@ class RawDevice:
             self._heard = self._heard[length:]
             if kind & 0xF0 == _PUBLISH:
                 topic_length = struct.unpack_from("!H", body)[0]
-                self._follow(Ack.decode(body[2 + topic_length :]).seq)
+                ack = Ack.decode(body[2 + topic_length :])
+                if ack.epoch == self._epoch:  # marks of earlier epochs are retained and come first
+                    self._follow(ack.seq)
 
     def resend_if_stuck(self) -> bool:
         """Send again when the centre made no progress for a while; whether it did."""
