@@ -33,7 +33,7 @@ from gatehouse.bench.old_journal import fill_journal
 from gatehouse.bench.result import BenchResult, Figure, Limit
 from gatehouse.bench.sample_record import lane_waiting_for_a_code
 from journal.body import build_body, canonical_json
-from journal.commits import Commits, OnDone
+from journal.commits import Commits, MakeBody, OnDone
 from journal.envelope import Envelope, seal
 from journal.store import Journal
 from model.clock import ClockTrust
@@ -44,9 +44,7 @@ from model.records import ConsumedCode, fields_of
 from passes.holder import new_software_holder, step_at
 
 DEVICE: Final = DeviceId("gate-1")
-PASSES, HOUSEHOLDS, EVENTS = 20_000, 7_000, 100_000
 SMALL_PASSES, SMALL_HOUSEHOLDS = 400, 400
-VISITS: Final = 300
 RATIO_AT_MOST: Final = 3.0
 COMMITS: Final = 60
 UNDISTURBED_SHARE: Final = 0.1
@@ -56,10 +54,20 @@ _PAPER_SIGNED_BYTES, _PHONE_SIGNED_BYTES = 120, 240
 """What a signature of each kind covers, within a few bytes."""
 
 
-def run() -> BenchResult:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much is measured, and how large the large gate is."""
+
+    visits: int = 300
+    passes: int = 20_000
+    households: int = 7_000
+    events: int = 100_000
+
+
+def run(sizes: Sizes | None = None) -> BenchResult:
     """Measure paper and phone at a small and at a large gate, all interleaved."""
     with TemporaryDirectory(prefix="gatehouse-bench-") as folder:
-        return asyncio.run(_run(Path(folder)))
+        return asyncio.run(_run(Path(folder), sizes or Sizes()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +89,11 @@ class Visits:
         return percentile(self.parts_us, UNDISTURBED_SHARE) / percentile(self.floor_us, UNDISTURBED_SHARE)
 
 
-async def _run(folder: Path) -> BenchResult:
+async def _run(folder: Path, sizes: Sizes) -> BenchResult:
     now = datetime.now(UTC)
-    community = make_community(folder / "site", (DEVICE,), now=now, passes=PASSES, households=HOUSEHOLDS)
+    community = make_community(folder / "site", (DEVICE,), now=now, passes=sizes.passes, households=sizes.households)
     clock = WallClock(ClockTrust.DECLARED, now - timedelta(days=1))
-    fill_journal(folder / "large.db", DEVICE, EVENTS, clock.timestamp())
+    fill_journal(folder / "large.db", DEVICE, sizes.events, clock.timestamp())
     journals = {"small": Journal.open(folder / "small.db", DEVICE), "large": Journal.open(folder / "large.db", DEVICE)}
     directories = {
         "small": community.directory(passes=SMALL_PASSES, households=SMALL_HOUSEHOLDS),
@@ -97,22 +105,22 @@ async def _run(folder: Path) -> BenchResult:
             for gate in gates.values():
                 tasks.create_task(gate.terminal.run(), name="terminal")
             await asyncio.sleep(0)
-            found = await _measure(community, gates)
+            found = await _measure(community, gates, sizes.visits)
             for gate in gates.values():
                 gate.terminal.stop()
         commits = _commits_ms(journals, clock)
     finally:
         for journal in journals.values():
             journal.close()
-    return _result(found, commits)
+    return _result(found, commits, sizes)
 
 
-async def _measure(community: Community, gates: Mapping[str, "_Gate"]) -> dict[tuple[str, str], Visits]:
+async def _measure(community: Community, gates: Mapping[str, "_Gate"], visits: int) -> dict[tuple[str, str], Visits]:
     """Paper and phone, small and large, in turn; each visit beside its own floor."""
     floors = {"paper": _paper_floor(community), "phone": _phone_floor(community)}
-    codes = {kind: [_code(community, kind, number) for number in range(_WARM_UP + VISITS)] for kind in floors}
+    codes = {kind: [_code(community, kind, number) for number in range(_WARM_UP + visits)] for kind in floors}
     found = {(kind, size): Visits(ours_us=[], parts_us=[], floor_us=[]) for kind in floors for size in gates}
-    for number in range(_WARM_UP + VISITS):
+    for number in range(_WARM_UP + visits):
         for kind, floor in floors.items():
             for size, gate in gates.items():
                 began = time.thread_time_ns()
@@ -152,7 +160,7 @@ def _phone_floor(community: Community) -> Callable[[], None]:
     return verify_both
 
 
-def _result(found: Mapping[tuple[str, str], Visits], commits: Mapping[str, float]) -> BenchResult:
+def _result(found: Mapping[tuple[str, str], Visits], commits: Mapping[str, float], sizes: Sizes) -> BenchResult:
     figures: dict[str, Figure] = {f"{kind}_{size}_ratio": visits.ratio for (kind, size), visits in found.items()}
     for (kind, size), visits in found.items():
         figures[f"{kind}_{size}_parts_ratio"] = visits.parts_ratio
@@ -170,8 +178,8 @@ def _result(found: Mapping[tuple[str, str], Visits], commits: Mapping[str, float
         floor="the signature verifications that the code requires, keys loaded: Ed25519 (paper), and P-256 (phone)",
         limits=[Limit(figure=name, at_most=RATIO_AT_MOST) for name in ratios],
         conditions={
-            "visits_each": VISITS,
-            "large": f"{PASSES} passes, {HOUSEHOLDS} households, {EVENTS} events in the journal",
+            "visits_each": sizes.visits,
+            "large": f"{sizes.passes} passes, {sizes.households} households, {sizes.events} events in the journal",
             "small": f"{SMALL_PASSES} passes, {SMALL_HOUSEHOLDS} households, empty journal",
             "parts": "checking, core and record called one after the other, without inbox and timers",
             "measured": "CPU of one thread, ratio at p10; passes never seen before; inbox and record building included",
@@ -269,13 +277,13 @@ class _CommitsWithoutDisk(Commits):
 
     def submit(
         self,
-        body: Mapping[str, object],
+        body: Mapping[str, object] | MakeBody,
         personal: str | None,
         consume: Sequence[ConsumedCode],
         on_done: OnDone,
         state: Mapping[str, str] | None = None,
     ) -> None:
-        on_done(build_envelope(self._chained_to, body))
+        on_done(build_envelope(self._chained_to, body() if callable(body) else body))
 
 
 def build_envelope(journal: Journal, body: Mapping[str, object]) -> Envelope:
