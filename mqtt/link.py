@@ -1,10 +1,10 @@
-"""The link: one device's connection to the broker, kept up for ever. The only file that knows paho.
+"""The link: one device's connection to the broker, kept up for ever. With mqtt.network_loop the only one to know paho.
 
 Rules. Each connection is a fresh paho client with a clean start: nothing that an old connection left unfinished bursts
-into the new one; the outbox sends again what matters. paho runs its own network thread; a thread of ours connects,
-watches, and connects again after a jittered, doubling delay. Should paho's thread die, that is a lost connection.
-Every callback is wrapped: an exception would kill paho's thread. At most `max_unconfirmed` messages wait for the
-broker's confirmation (paho ignores the broker's Receive Maximum; this file does not).
+into the new one; the outbox sends again what matters. One thread of ours, the network thread, connects, reads and
+writes, and connects again after a jittered, doubling delay. Every callback is wrapped: an exception would end that
+thread. At most `max_unconfirmed` messages wait for the broker's confirmation (paho ignores the broker's Receive
+Maximum; this file does not).
 """
 
 import logging
@@ -25,8 +25,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from mqtt.errors import IdentityInvalid, MessageInvalid
+from mqtt.gathering_socket import GatheringSocket
 from mqtt.identity import Credentials
 from mqtt.messages import Status, StatusWhy
+from mqtt.network_loop import NetworkLoop
 from mqtt.topics import Address, Verb
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,7 @@ Handler = Callable[[Received], None]
 
 
 class Link:
-    """A connection that is always being made or kept. Handlers run on paho's network thread and must not block."""
+    """A connection that is always being made or kept. Handlers run on the network thread and must not block."""
 
     def __init__(
         self,
@@ -106,10 +108,11 @@ class Link:
         self._mutex = threading.Condition()
         self._client: Client | None = None
         self._is_up = False
+        self._has_stood = False
         self._unconfirmed = 0
         self._unconfirmed_limit = settings.max_unconfirmed
         self._stopping = threading.Event()
-        self._lost = threading.Event()
+        self._loop: NetworkLoop | None = None
         # 32 random bits per process, 16 bits per connection: a late will of any older session can be told apart.
         self._session = secrets.randbits(32) << 16
         self._thread = threading.Thread(target=self._run, name=f"link-{address.device}", daemon=True)
@@ -149,7 +152,7 @@ class Link:
         with self._mutex:
             # Closed before it has read the broker's answer, the socket resets, and the broker publishes the will.
             self._mutex.wait_for(lambda: self._client is None or self._unconfirmed == 0, GOODBYE_WITHIN_S)
-        self._lost.set()
+        self._end_loop()
         self._thread.join(join_within_s)
 
     def publish(self, topic: str, payload: bytes, *, is_retained: bool = False) -> Sent:
@@ -166,27 +169,26 @@ class Link:
             if self._unconfirmed >= self._unconfirmed_limit:
                 return Sent.BUSY
             self._unconfirmed += 1
-        # Outside the mutex: paho's thread calls `_on_published` under a lock that this call takes.
+        # Outside the mutex: the network thread calls `_on_published` under a lock that this call takes.
         code = client.publish(topic, payload, qos=_AT_LEAST_ONCE, retain=is_retained).rc
         if code is MQTTErrorCode.MQTT_ERR_SUCCESS:
             return Sent.SENT
         self._count_confirmed(client)
         return Sent.DOWN if code is MQTTErrorCode.MQTT_ERR_NO_CONN else Sent.BUSY
 
-    # below: the thread that connects
+    # below: the network thread
 
     def _run(self) -> None:
         delay_s = self._settings.reconnect_min_s
         was_reported = False
         while not self._stopping.is_set():
             try:
-                was_up = self._live_once()
+                self._live_once()
             except (OSError, ssl.SSLError, ValueError, IdentityInvalid) as error:
-                was_up = False
                 if not was_reported:
                     log.warning("link_down why=%s", error)
                     was_reported = True
-            if was_up:
+            if self._has_stood:
                 delay_s, was_reported = self._settings.reconnect_min_s, False
             if self._stopping.is_set():
                 break
@@ -194,11 +196,12 @@ class Link:
             self._stopping.wait(delay_s * random.uniform(0.5, 1.5))
             delay_s = min(delay_s * 2, self._settings.reconnect_max_s)
 
-    def _live_once(self) -> bool:
-        """One connection from its making to its end. Returns whether it ever stood."""
+    def _live_once(self) -> None:
+        """One connection from its making to its end."""
         self._session += 1
-        self._lost.clear()
+        self._has_stood = False
         client = self._make_client(self._session)
+        loop = self._loop = NetworkLoop(client)
         try:
             client.connect(
                 self._settings.host,
@@ -207,17 +210,11 @@ class Link:
                 clean_start=True,
                 properties=self._connect_properties(),
             )
-            client.loop_start()
-            while not self._lost.wait(1.0):
-                if not _is_running(client):
-                    break
-            was_up = self._is_up
-            if self._stopping.is_set():
-                client.disconnect()
+            if not self._stopping.is_set():
+                loop.run()
         finally:
             self._set_down(client)
-            client.loop_stop()
-        return was_up
+            loop.close(says_goodbye=self._stopping.is_set())
 
     def _make_client(self, session: int) -> Client:
         client = Client(
@@ -264,21 +261,21 @@ class Link:
         for listener in self._listeners:
             self._wrapped(listener)(is_up)
 
-    # below: paho's network thread
+    # below: paho's callbacks, on the network thread
 
     def _on_connect(
         self, client: Client, userdata: object, flags: object, reason: ReasonCode, properties: Properties
     ) -> None:
         if reason.is_failure:
             log.warning("link_refused reason=%s", reason)
-            self._lost.set()
+            self._end_loop()
             return
         limit = getattr(properties, "ReceiveMaximum", 65_535)
         with self._mutex:
             self._unconfirmed = 1
             self._unconfirmed_limit = max(1, min(self._settings.max_unconfirmed, limit))
             self._client = client
-            self._is_up = True
+            self._is_up = self._has_stood = True
         status = self._status(StatusWhy.BIRTH)
         client.publish(self.address.topic(Verb.STATUS), status, qos=_AT_LEAST_ONCE, retain=True)
         client.subscribe([(topic_filter, _AT_LEAST_ONCE) for topic_filter in dict(self._handlers)])
@@ -287,7 +284,11 @@ class Link:
 
     def _on_disconnect(self, client: Client, *details: object) -> None:
         self._set_down(client)
-        self._lost.set()
+        self._end_loop()
+
+    def _end_loop(self) -> None:
+        if self._loop is not None:
+            self._loop.end()
 
     def _on_published(
         self, client: Client, userdata: object, mid: int, reason: ReasonCode, properties: Properties
@@ -331,7 +332,8 @@ class Link:
         return known
 
     def _confirmation(self, client: Client, message: MQTTMessage) -> Callable[[], None]:
-        if not self._settings.manual_ack or message.qos != _AT_LEAST_ONCE:
+        loop = self._loop
+        if not self._settings.manual_ack or message.qos != _AT_LEAST_ONCE or loop is None:
             return _nothing
 
         waiting = [message.mid]
@@ -339,7 +341,7 @@ class Link:
         def confirm() -> None:
             # Once only, and only on its own connection: on the next one this packet id is another message's.
             if waiting and self._client is client:
-                client.ack(waiting.pop(), message.qos)
+                loop.confirm(waiting.pop())
 
         return confirm
 
@@ -358,7 +360,7 @@ class Link:
         def guarded(*arguments: object) -> None:
             try:
                 function(*arguments)
-            except Exception:  # an exception would end paho's thread
+            except Exception:  # an exception would end the network thread
                 self.callback_failures += 1
                 log.exception("link_callback_failed")
 
@@ -373,6 +375,7 @@ def _tls_context(settings: LinkSettings) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise IdentityInvalid(f"{credentials.certificate.parent}: {error}: provision the device") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = GatheringSocket
     if not settings.checks_dates:
         context.verify_flags |= _NO_CHECK_TIME
     return context
@@ -380,11 +383,6 @@ def _tls_context(settings: LinkSettings) -> ssl.SSLContext:
 
 def _set_nodelay(client: Client, userdata: object, sock: socket.socket) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _is_running(client: Client) -> bool:
-    thread = client._thread
-    return thread is not None and thread.is_alive()
 
 
 def _nothing() -> None:
