@@ -42,4 +42,16 @@ def trim_epoch(writer: sqlite3.Connection, number: int, acked_seq: int, before_s
     ).fetchone()[0]
     # From the front only, or the chain would have a hole: one young record protects all behind it.
     up_to = up_to if young is None else young - 1
-    return writer.execute("DELETE FROM records WHERE id BETWEEN ? AND ?", (first, up_to)).rowcount
+    if up_to < first:
+        return 0
+    # With the mark that allows it, or a file read between the two would look robbed of what nobody acknowledged.
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        writer.execute("UPDATE epochs SET acked_seq=? WHERE number=?", (acked_seq, number))
+        count = writer.execute("DELETE FROM records WHERE id BETWEEN ? AND ?", (first, up_to)).rowcount
+        writer.execute("COMMIT")
+    except sqlite3.Error:
+        if writer.in_transaction:
+            writer.execute("ROLLBACK")
+        raise
+    return count

@@ -1,6 +1,15 @@
-"""Verify the chain of a journal's file: every hash, every link, every hole named."""
+"""Verify the chain of a journal's file: every hash, every link, every hole named.
 
+The chain alone cannot tell that its end was cut off, or its beginning too far. The centre's mark can: what it has
+acknowledged was there, and only what it has acknowledged may have been trimmed. A tail that no mark has reached can be
+compared with the centre's chain alone.
+"""
+
+import shutil
 import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,23 +55,43 @@ class VerifyReport:
 
 
 def verify(path: Path) -> VerifyReport:
-    """Check every record of a journal, also of one in use. Raises JournalDamaged when it cannot be read to its end."""
+    """Check every record of a journal, also of one in use or on a medium that cannot be written; nothing is changed.
+
+    Raises JournalDamaged when it cannot be read to its end, JournalUnavailable when the medium fails.
+    """
     if not path.is_file():
         raise JournalDamaged(f"{path} is not there: name a journal's file")
     with sorted_errors(path):
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        log = _log_of(path)
+        if not _has_pages(log):
+            report = _verify_file(path, "immutable=1")
+            if not _has_pages(log):
+                return report
+            # Somebody began to write meanwhile: read once more, as a neighbour.
         try:
-            check_format(connection, path)
-            connection.execute("BEGIN")  # one snapshot while the writer goes on
-            device = DeviceId(connection.execute("SELECT value FROM meta WHERE key='device'").fetchone()[0])
-            epochs: list[EpochReport] = []
-            flaws: list[Flaw] = []
-            for number, epoch, acked in connection.execute(
-                "SELECT number, epoch, acked_seq FROM epochs ORDER BY number"
-            ):
-                epochs.append(_verify_epoch(connection, device, Epoch(epoch), number, acked, flaws))
-        finally:
-            connection.close()
+            if _beside(path, "-shm").exists():
+                return _verify_file(path, "mode=ro")
+        except sqlite3.OperationalError:
+            if not _has_pages(log):
+                raise
+        # A log that nobody has open, as after a power cut. Opened here it would need a file beside it, which a
+        # read-only medium refuses and which would stay behind on any other.
+        with _copied(path) as copy:
+            return _verify_file(copy, "mode=rw")
+
+
+def _verify_file(path: Path, how: str) -> VerifyReport:
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, isolation_level=None)) as connection:
+        check_format(connection, path)
+        connection.execute("BEGIN")  # one snapshot while the writer goes on
+        owner = connection.execute("SELECT value FROM meta WHERE key='device'").fetchone()
+        if owner is None:
+            raise JournalDamaged(f"{path} does not say whose journal it is: keep it as it is, and ask the maintainers")
+        device = DeviceId(owner[0])
+        flaws: list[Flaw] = []
+        rows = connection.execute("SELECT number, epoch, acked_seq FROM epochs ORDER BY number").fetchall()
+        epochs = [_verify_epoch(connection, device, Epoch(epoch), n, acked, flaws) for n, epoch, acked in rows]
+        flaws += _lost_epochs(connection, {row[0] for row in rows})
     return VerifyReport(device=device, epochs=tuple(epochs), flaws=tuple(flaws))
 
 
@@ -85,6 +114,12 @@ def _verify_epoch(
         if not envelope.is_whole:
             flaws.append(Flaw(epoch=epoch, seq=envelope.seq, what="hash does not fit the contents"))
         last_seq, head_hash = envelope.seq, envelope.hash
+    if last_seq < acked:
+        what = f"missing up to {acked}, the end of the chain: the centre has acknowledged them"
+        flaws.append(Flaw(epoch=epoch, seq=Seq(last_seq + 1), what=what))
+    elif first_seq > acked + 1 and not _is_told_gone(connection, epoch, acked + 1, first_seq - 1):
+        what = f"missing up to {first_seq - 1}, the beginning of the chain: the centre never acknowledged them"
+        flaws.append(Flaw(epoch=epoch, seq=Seq(acked + 1), what=what))
     return EpochReport(
         epoch=epoch,
         records=count,
@@ -93,3 +128,49 @@ def _verify_epoch(
         head_hash=head_hash,
         acked_seq=Seq(acked),
     )
+
+
+def _is_told_gone(connection: sqlite3.Connection, epoch: Epoch, from_seq: int, to_seq: int) -> bool:
+    """Whether the journal itself has told the centre that these are gone: one that was restored asked for them."""
+    for (key,) in connection.execute("SELECT key FROM state WHERE key LIKE ?", (f"gap/{epoch}/%",)):
+        low, high = (int(part) for part in str(key).split("/")[2:])
+        if low <= from_seq and to_seq <= high:
+            return True
+    return False
+
+
+def _lost_epochs(connection: sqlite3.Connection, known: set[int]) -> Iterator[Flaw]:
+    """Epochs that were taken out of the table and still stand in its copy, or have records."""
+    names = {
+        int(str(key).removeprefix("epoch/")): str(epoch)
+        for key, epoch in connection.execute("SELECT key, value FROM meta WHERE key LIKE 'epoch/%'")
+    }
+    last = connection.execute("SELECT MAX(id) FROM records").fetchone()[0]
+    orphans = set(range(1, (last >> SEQ_BITS) + 1 if last is not None else 1)) | set(names)
+    for number in sorted(orphans - known):
+        yield Flaw(epoch=Epoch(names.get(number, "?")), seq=Seq(1), what=f"the whole epoch {number} is not listed")
+
+
+@contextmanager
+def _copied(path: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="gatehouse-verify-") as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        shutil.copyfile(_log_of(path), _log_of(copy))
+        yield copy
+
+
+def _log_of(path: Path) -> Path:
+    return _beside(path, "-wal")
+
+
+def _beside(path: Path, ending: str) -> Path:
+    resolved = path.resolve()
+    return resolved.with_name(resolved.name + ending)
+
+
+def _has_pages(log: Path) -> bool:
+    try:
+        return log.stat().st_size > 0
+    except FileNotFoundError:
+        return False
