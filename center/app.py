@@ -139,6 +139,7 @@ async def running(settings: CenterSettings) -> AsyncIterator[RunningCenter]:
     with listening(settings.web_host, settings.web_port) as listener:
         store = open_store(settings.database_url)
         try:
+            store.make_if_missing()
             issue = DirectoryIssue(store, directory_key, CommunityId(settings.community), gate_keys=gate_keys)
             parts = _Parts(settings, store, issue)
             app = make_application(parts.services(vault), zone=zone, language=language)

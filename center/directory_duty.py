@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Final
 
-from center.errors import StoreError
+from center.errors import RegisterEmpty, StoreError
 from center.ingest.remote_bus import RemoteBus
 from center.registry.directory_issue import DirectoryIssue, IssuedDirectory
 from passes.errors import PassError
@@ -24,6 +24,7 @@ class DirectoryDuty:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._must_repeat = False
+        self._said_empty = False
         self._published: tuple[int, tuple[str, ...]] = (0, ())
 
     def wake(self) -> None:
@@ -43,6 +44,10 @@ class DirectoryDuty:
             self._wake.clear()
             try:
                 self._publish(await asyncio.to_thread(self._issue.publish))
+            except RegisterEmpty as error:
+                if not self._said_empty:
+                    log.warning("directory_not_issued cause=%s", error)
+                self._said_empty = True
             except (StoreError, PassError) as error:
                 log.error("directory_not_issued cause=%s", error)
             try:

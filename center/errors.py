@@ -21,6 +21,10 @@ class ImportRefused(CenterError):
         super().__init__("nothing was imported:\n" + "\n".join(problems))
 
 
+class RegisterEmpty(CenterError):
+    """Nothing has been imported yet, so there is nothing to sign a directory from."""
+
+
 class NotFound(CenterError):
     """What was asked for is not in the register or the record."""
 

@@ -64,6 +64,7 @@ class Users:
             raise NotAllowed(f"a password has {PASSWORD_MIN} to {PASSWORD_MAX} characters")
         with _AT_ONCE:
             password_hash = _HASHER.hash(password)
+        self._store.make_if_missing()
         with self._store.writing() as connection:
             known = connection.execute(select(User.id).where(User.name == name)).scalar_one_or_none()
             fields = {"password_hash": password_hash, "role": role.value, "is_disabled": False}

@@ -82,6 +82,7 @@ def import_csv(
         people=_read(paths, "people.csv", person_entry, problems),
         passes=_read(paths, "passes.csv", lambda row, found: pass_entry(row, found, zone), problems),
     )
+    store.make_if_missing()
     with store.writing() as connection:
         importer = _Importer(connection, vault, problems, now())
         report = ImportReport(

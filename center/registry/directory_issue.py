@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from center.accounts import audit
 from center.clock import NowMs, from_ms, now_ms
+from center.errors import RegisterEmpty
 from center.store.database import Store
 from center.store.schema import DirectoryChunk, DirectoryVersion, Gate, Household, IssuedPass, Person, Place
 from model.credentials import Colour
@@ -57,7 +58,10 @@ class DirectoryIssue:
         self._now = now
 
     def publish(self, *, by: str = "center", even_if_same: bool = False) -> IssuedDirectory:
-        """The newest directory; made anew when the register changed, the last one grew old, or even_if_same."""
+        """The newest directory; made anew when the register changed, the last one grew old, or even_if_same.
+
+        Raises RegisterEmpty instead of signing a first directory on which nobody stands: every gate would refuse all.
+        """
         with self._store.writing() as connection:
             last = connection.execute(
                 select(DirectoryVersion.version, DirectoryVersion.content_hash, DirectoryVersion.issued_at_ms)
@@ -65,6 +69,8 @@ class DirectoryIssue:
                 .limit(1)
             ).first()
             statuses, households, view = _register(connection)
+            if last is None and not households:
+                raise RegisterEmpty("no directory: the register is empty; import it, or check the database URL")
             content_hash = _content_hash(self._community, statuses, households, view, sorted(self._gate_keys))
             now = self._now()
             is_old = last is None or from_ms(now) - from_ms(last.issued_at_ms) >= REFRESH_AFTER

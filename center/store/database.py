@@ -1,5 +1,7 @@
 """Opens the centre's database and hands out transactions. Any thread; each transaction has its own connection."""
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,15 +27,27 @@ _WRITES: Final = "gatehouse_writes"
 
 
 class Store:
-    """A database with the newest schema. Made by `open_store`."""
+    """A database with the newest schema, or none yet. Made by `open_store`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, exists: bool = True) -> None:
         self.engine = engine
         self._writer = engine.execution_options(**{_WRITES: True})
+        self._exists = exists
+
+    def make_if_missing(self) -> None:
+        """Make the database where there is none, in a folder that exists; only what begins a register may call this.
+
+        A typing error in the URL would otherwise become a new, empty register. Raises ConfigurationError, StoreError.
+        """
+        if not self._exists:
+            _make_file(_file_of(self.engine))
+            _bring_up_to_date(self.engine)
+            self._exists = True
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One consistent view. Raises StoreError when the database does not answer."""
+        """One consistent view. Raises StoreError when the database does not answer, ConfigurationError without one."""
+        self._require()
         with _in_words(), self.engine.begin() as connection:
             yield connection
 
@@ -43,6 +57,7 @@ class Store:
 
         Takes the write lock at once: a transaction that reads first and asks for it later can be refused by SQLite.
         """
+        self._require()
         with _in_words(), self._writer.begin() as connection:
             yield connection
 
@@ -50,13 +65,30 @@ class Store:
         """Give all connections back. Idempotent."""
         self.engine.dispose()
 
+    def _require(self) -> None:
+        if not self._exists:
+            raise ConfigurationError(
+                f"there is no database {_file_of(self.engine)} yet: check the database URL of the settings; "
+                "an import, the first account or the centre's start makes a new one"
+            )
+
 
 def open_store(url: str) -> Store:
-    """Open a database by its SQLAlchemy URL and bring its schema up to date.
+    """Open a database by its SQLAlchemy URL and bring its schema up to date; a file that is not there is not made.
 
     Raises ConfigurationError for a URL that can't be used, StoreError when the database is locked or unreachable.
     """
     engine = _engine(url)
+    file = _file_of(engine)
+    if file is not None and not file.exists():
+        return Store(engine, exists=False)
+    if file is not None:
+        _close_to_others(file)
+    _bring_up_to_date(engine)
+    return Store(engine)
+
+
+def _bring_up_to_date(engine: Engine) -> None:
     try:
         upgrade(engine)
     except (DBAPIError, CommandError) as error:
@@ -65,7 +97,35 @@ def open_store(url: str) -> Store:
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine)
+
+
+def _file_of(engine: Engine) -> Path | None:
+    name = engine.url.database
+    return Path(name) if engine.dialect.name == "sqlite" and name and name != ":memory:" else None
+
+
+def _make_file(file: Path | None) -> None:
+    # SQLite gives its log and index the mode of the file itself.
+    if file is None:
+        return
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return  # another program was first
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"database: there is no folder {file.parent}: check the database URL of the settings, or make the folder"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"database: {file} cannot be made ({error.strerror})") from error
+
+
+def _close_to_others(file: Path) -> None:
+    for path in (file, file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
+        # Another user's file, or none: whether it can be used is seen at once.
+        with contextlib.suppress(OSError):
+            if path.stat().st_mode & 0o077:
+                path.chmod(0o600)
 
 
 def upgrade(engine: Engine) -> None:
@@ -80,8 +140,6 @@ def upgrade(engine: Engine) -> None:
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         if parsed.get_backend_name() == "sqlite":
             connect_args: dict[str, Any] = {"check_same_thread": False}
         else:
@@ -89,8 +147,6 @@ def _engine(url: str) -> Engine:
         engine = create_engine(parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, connect_args=connect_args)
     except (NoSuchModuleError, ImportError) as error:
         raise ConfigurationError(f"database URL: its driver is not installed ({error})") from error
-    except OSError as error:
-        raise ConfigurationError(f"database: cannot make its folder: {error}") from error
     except Exception as error:
         raise ConfigurationError(
             "database URL: not understood; write sqlite:////path/center.db or postgresql+psycopg://user@host/name"

@@ -36,7 +36,9 @@ def eventually(is_so: Callable[[], object], what: str, within_s: float = 15.0) -
 
 
 def temporary_store(folder: Path) -> Store:
-    return open_store(f"sqlite:///{folder}/center.db")
+    store = open_store(f"sqlite:///{folder}/center.db")
+    store.make_if_missing()
+    return store
 
 
 def at(seconds: float = 0.0, start: datetime = START) -> Timestamp:

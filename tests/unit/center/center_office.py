@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from center_kit import MODES_WITH_FAULT, Device, SilentBus
+from center_kit import MODES_WITH_FAULT, Device, SilentBus, temporary_store
 from fastapi.testclient import TestClient
 
 from center.accounts.sessions import Sessions
@@ -20,7 +20,6 @@ from center.ingest.worker import IngestWorker
 from center.registry.csv_import import import_csv
 from center.registry.residents import Residents
 from center.registry.vault import create_vault_file, load_vault
-from center.store.database import open_store
 from center.web.application import make_application
 from center.web.language import Language
 from center.web.services import Health, Services
@@ -44,18 +43,23 @@ PASSES = (
 )
 
 
+def write_register(folder: Path) -> Path:
+    """The folder of the register's four files, made in this one."""
+    csv = folder / "csv"
+    csv.mkdir()
+    for name, text in (("places", PLACES), ("households", HOUSEHOLDS), ("people", PEOPLE), ("passes", PASSES)):
+        (csv / f"{name}.csv").write_text(text, encoding="utf-8")
+    return csv
+
+
 class Office:
     """A centre's web over a filled database, without a bus."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = open_store(f"sqlite:///{folder}/center.db")
+        self.store = temporary_store(folder)
         create_vault_file(folder / "vault.json")
         vault = load_vault(folder / "vault.json")
-        csv = folder / "csv"
-        csv.mkdir()
-        for name, text in (("places", PLACES), ("households", HOUSEHOLDS), ("people", PEOPLE), ("passes", PASSES)):
-            (csv / f"{name}.csv").write_text(text, encoding="utf-8")
-        import_csv(self.store, vault, csv, zone=ZONE)
+        import_csv(self.store, vault, write_register(folder), zone=ZONE)
         self.device = Device()
         self.keeper = RecordKeeper(self.store)
         self.keeper.keep([*self.device.decisions(3), self.device.passage(3)])

@@ -12,14 +12,22 @@ from center_office import HOUSEHOLDS, NUMBER, PASSES, PEOPLE, PLACES, ZONE
 from sqlalchemy import func, select
 
 from center.accounts.audit import newest
-from center.accounts.users import Account, Role
-from center.errors import ConfigurationError, ImportRefused, NotAllowed, NotFound, ReasonMissing, StoreError
+from center.accounts.users import Account, Role, Users
+from center.errors import (
+    ConfigurationError,
+    ImportRefused,
+    NotAllowed,
+    NotFound,
+    ReasonMissing,
+    RegisterEmpty,
+    StoreError,
+)
 from center.registry.csv_import import Counts, import_csv
 from center.registry.directory_issue import DirectoryIssue
 from center.registry.id_numbers import IdNumberFault, fault_of, mask_id_number, mask_name, mask_phone, normal_form
 from center.registry.residents import Residents
 from center.registry.vault import SealedIdNumber, Vault, create_vault_file, load_vault
-from center.store.database import Store
+from center.store.database import Store, open_store
 from center.store.schema import Audit, Household, IssuedPass, Person, Place
 from model.credentials import Colour
 from model.directory import Isolation, PassStatus
@@ -387,7 +395,36 @@ def test_a_revocation_makes_a_new_version_and_nothing_new_makes_none(
     assert issue.current() == second
 
 
-def test_an_unchanged_directory_is_issued_again_when_it_grows_old(store: Store, key: SigningKey) -> None:
+def test_an_empty_register_issues_no_directory_and_says_so(store: Store, key: SigningKey) -> None:
+    issue = DirectoryIssue(store, key, CommunityId("longcheng"))
+    with pytest.raises(RegisterEmpty, match="the register is empty; import it"):
+        issue.publish(even_if_same=True)
+    assert issue.current() is None
+
+
+def test_without_a_database_nothing_is_published_revealed_or_revoked(
+    vault: Vault, key: SigningKey, tmp_path: Path
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/typo.db")
+    residents = Residents(store, vault)
+    for act in (
+        lambda: DirectoryIssue(store, key, CommunityId("longcheng")).publish(),
+        lambda: Users(store).check("wang", "a long enough one"),
+        lambda: residents.reveal_id_number(1, account=OFFICE, reason="clinic asks"),
+        lambda: residents.revoke_pass("00112233445566aa", account=OFFICE, reason="card lost"),
+    ):
+        with pytest.raises(ConfigurationError, match="there is no database"):
+            act()
+    assert not (tmp_path / "typo.db").exists()
+    Users(store).add("wang", "a long enough one", Role.OFFICE)
+    assert Users(store).check("wang", "a long enough one") is not None
+    store.close()
+
+
+def test_an_unchanged_directory_is_issued_again_when_it_grows_old(
+    store: Store, vault: Vault, folder: Folder, key: SigningKey
+) -> None:
+    import_csv(store, vault, folder.path, zone=ZONE)
     moments = iter([0, 11 * 3_600_000, 12 * 3_600_000])
     base = 1_581_638_400_000
     issue = DirectoryIssue(store, key, CommunityId("longcheng"), now=lambda: base + next(moments))

@@ -1,6 +1,7 @@
 """The database: durable by its settings, migrated to exactly what the code says, and in words when it refuses."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["nonsense", "mysql+nothing://x/y", "sqlite:////dev/null/center.db"])
 def test_a_database_that_cannot_be_used_is_said_in_words(url: str) -> None:
     with pytest.raises((ConfigurationError, StoreError)) as caught:
-        open_store(url)
+        open_store(url).make_if_missing()
     assert "Traceback" not in str(caught.value)
 
 
@@ -67,6 +68,35 @@ def test_a_file_that_is_no_database_is_said_in_words(tmp_path: Path) -> None:
     (tmp_path / "center.db").write_bytes(b"this is not a database at all, it is text" * 100)
     with pytest.raises(StoreError, match="damaged"):
         temporary_store(tmp_path)
+
+
+def test_a_typing_error_in_the_url_makes_no_register(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/centre.db")
+    for use in (store.reading, store.writing):
+        with pytest.raises(ConfigurationError, match=r"there is no database .*centre\.db yet"), use():
+            pass
+    assert list(tmp_path.iterdir()) == []
+    elsewhere = open_store(f"sqlite:///{tmp_path}/typo/center.db")
+    with pytest.raises(ConfigurationError, match="there is no folder"):
+        elsewhere.make_if_missing()
+    assert list(tmp_path.iterdir()) == []
+    # What begins a register makes it, once; the second time it is there.
+    for _ in range(2):
+        store.make_if_missing()
+    with store.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM users")).scalar_one() == 0
+    store.close()
+
+
+def test_the_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    store = temporary_store(tmp_path)
+    with store.writing() as connection:
+        connection.execute(text("INSERT INTO audit VALUES (1, 1, 'a', 'b', 'c', 'd')"))
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.glob("center.db*")} == {0o600}
+    store.close()
+    (tmp_path / "center.db").chmod(0o644)
+    temporary_store(tmp_path).close()
+    assert stat.S_IMODE((tmp_path / "center.db").stat().st_mode) == 0o600
 
 
 @pytest.mark.skipif(

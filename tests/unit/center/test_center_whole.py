@@ -14,11 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 from center_kit import COMPOUND, PASS_ID, at, decision, eventually
+from center_office import ZONE, write_register
 
 from center.accounts.users import Role, Users
 from center.app import BusSettings, CenterSettings, RunningCenter, running, serve
 from center.errors import ConfigurationError, StoreError
-from center.registry.vault import create_vault_file
+from center.registry.csv_import import import_csv
+from center.registry.vault import create_vault_file, load_vault
 from journal.body import build_body
 from journal.store import Journal
 from model.clock import Timestamp
@@ -189,7 +191,9 @@ def test_records_survive_a_restart_of_centre_and_broker_without_loss_or_double(t
     asyncio.run(story())
 
 
-def test_the_directory_stands_on_the_bus_and_comes_back_with_the_broker(town: Town) -> None:
+def test_the_directory_stands_on_the_bus_and_comes_back_with_the_broker(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chunks: list[str] = []
     link = Link(
         LinkSettings(
@@ -198,10 +202,13 @@ def test_the_directory_stands_on_the_bus_and_comes_back_with_the_broker(town: To
         Address(compound=CompoundId(COMPOUND), device=DeviceId("gate-1")),
     )
     link.handle(link.address.directories(), lambda received: chunks.append(received.topic))
+    vault = load_vault(town.settings.vault_key)
+    monkeypatch.setattr("center.directory_duty.CHECK_S", 0.2)
 
     async def story() -> None:
         async with running(town.settings) as center:
             link.start()  # its birth makes the compound known
+            await asyncio.to_thread(import_csv, center.store, vault, write_register(town.folder), zone=ZONE)
             await asyncio.to_thread(eventually, lambda: chunks, "the directory comes")
             first = len(chunks)
             await asyncio.to_thread(town.broker.kill)
