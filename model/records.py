@@ -97,6 +97,8 @@ class BarrierEvent(Enum):
     BREAK_GLASS_ENDED = "break_glass_ended"
     EMERGENCY_RELEASE = "emergency_release"
     REQUEST_TO_EXIT = "request_to_exit"
+    OBSTRUCTION_STUCK = "obstruction_stuck"  # obstructed for longer than anybody stands there
+    OPENED_FREELY = "opened_freely"  # opened in a release that was not, or no longer, for one visit
     TAMPER = "tamper"
     TAMPER_ENDED = "tamper_ended"
 
@@ -105,6 +107,14 @@ class BarrierEvent(Enum):
 class BarrierRecord:
     event: BarrierEvent
     visit: VisitId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictRecord:
+    """Another gate granted a holder's code that this gate had granted: single use did not hold in a split."""
+
+    pass_id: PassId
+    step: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +143,16 @@ class StartedRecord:
     directory_version: int | None
 
 
-Record = DecisionRecord | PassageRecord | AbandonedRecord | BarrierRecord | ModeRecord | ClockRecord | StartedRecord
+Record = (
+    DecisionRecord
+    | PassageRecord
+    | AbandonedRecord
+    | BarrierRecord
+    | ConflictRecord
+    | ModeRecord
+    | ClockRecord
+    | StartedRecord
+)
 
 
 def fields_of(record: Record) -> tuple[str, dict[str, JsonValue]]:
@@ -156,6 +175,8 @@ def fields_of(record: Record) -> tuple[str, dict[str, JsonValue]]:
             }
         case BarrierRecord():
             return "barrier", {"event": record.event.value, "visit": record.visit}
+        case ConflictRecord():
+            return "conflict", {"pass": record.pass_id, "holder_step": record.step}
         case ModeRecord():
             return "mode", {"component": record.component, "available": record.is_available, "why": record.why}
         case ClockRecord():

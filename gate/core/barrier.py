@@ -9,8 +9,11 @@ Rules of this machine:
   observed in a lane that has nothing to see it with. A contact reports late by its debounce, and a door rebounds:
   for a moment after securing, a door that opens was still let go by us.
 - After a taken passage the barrier is secured when the door has closed. While an obstruction is seen the release is
-  renewed: stopping a moving barrier is the hardware's work, beginning no new movement is ours. A passage is awaited
-  for so many renewals only, so that a stuck obstruction sensor does not keep the lane from the next person.
+  renewed: stopping a moving barrier is the hardware's work, beginning no new movement is ours. After so many renewals
+  the sensor is not believed any more: an alarm says so, the passage is given up, the way stays free until it clears.
+- The output ends a release by its own maximum on-time. What was ordered for longer (an emergency pressed again, a fire
+  during a release) is ordered anew at that moment.
+- A door that opens in a release that is nobody's is recorded.
 - An open door is held open after its time; each release lengthens that time. A free way out is never held open.
 """
 
@@ -33,6 +36,7 @@ from gate.core.events import (
     Event,
     FireChanged,
     ObstructionChanged,
+    ReleaseCut,
     TamperChanged,
     TimePassed,
 )
@@ -41,7 +45,7 @@ from model.clock import Instant
 from model.identities import VisitId
 from model.records import BarrierEvent, PassageEnd
 
-AWAITED_RENEWALS_MAX = 3
+OBSTRUCTED_RENEWALS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ class BarrierState:
 
     was_shut: the door was shut when the release began; otherwise its contact can't tell whether somebody passed.
     settling_until: until then a door that opens was released by us, though the barrier is secured.
-    renewals: of this release, because of an obstruction.
+    renewals: of this release because of an obstruction.
     """
 
     is_open: bool = False
@@ -63,6 +67,7 @@ class BarrierState:
     is_forced: bool = False
     is_held: bool = False
     is_obstructed: bool = False
+    is_stuck: bool = False  # obstructed for so long that the sensor is not believed any more
     is_emergency: bool = False
     is_fire: bool = False
     is_broken: bool = False
@@ -117,6 +122,8 @@ def released(
 def move_barrier(state: BarrierState, event: Event, settings: LaneSettings) -> BarrierMove:
     """Next state and orders. Total: an event that means nothing here changes nothing."""
     match event:
+        case ReleaseCut() if state.release_until is not None and event.at < state.release_until:
+            return BarrierMove(state=state, effects=_release(state.release_until - event.at, settings))
         case FireChanged():
             if event.is_alarm == state.is_fire:
                 return BarrierMove(state=state)
@@ -144,7 +151,9 @@ def move_barrier(state: BarrierState, event: Event, settings: LaneSettings) -> B
             return _opened(state, event, settings) if event.is_open else _closed(state, event.at, settings)
         case ObstructionChanged() if event.is_obstructed != state.is_obstructed:
             recorded = BarrierEvent.OBSTRUCTED if event.is_obstructed else BarrierEvent.CLEARED
-            return BarrierMove(state=replace(state, is_obstructed=event.is_obstructed), recorded=(recorded,))
+            cleared: tuple[Effect, ...] = (ClearAlarm(kind=AlarmKind.OBSTRUCTION_STUCK),) if state.is_stuck else ()
+            changed = replace(state, is_obstructed=event.is_obstructed, is_stuck=False)
+            return BarrierMove(state=changed, effects=cleared, recorded=(recorded,))
         case TamperChanged() if event.is_tampered != state.is_tampered:
             alarm: Effect = ClearAlarm(kind=AlarmKind.TAMPER)
             if event.is_tampered:
@@ -192,7 +201,11 @@ def _opened(state: BarrierState, event: DoorContactChanged, settings: LaneSettin
         opened = replace(
             opened, awaited=None, settling_until=None, held_open_at=Instant(allowed_until + settings.held_open_after_s)
         )
-        return BarrierMove(state=opened, ended=PassageEnd.TAKEN if state.awaited is not None else None)
+        if state.awaited is not None:
+            return BarrierMove(state=opened, ended=PassageEnd.TAKEN)
+        # After a passage the door may rebound; in any other release somebody passed whom nobody checked.
+        is_rebound = state.settling_until is not None or event.is_initial
+        return BarrierMove(state=opened, recorded=() if is_rebound else (BarrierEvent.OPENED_FREELY,))
     if event.is_initial:
         return BarrierMove(state=replace(opened, held_open_at=Instant(event.at + settings.held_open_after_s)))
     return BarrierMove(
@@ -241,15 +254,23 @@ def _time_passed(state: BarrierState, at: Instant, settings: LaneSettings) -> Ba
 
 
 def _renewed(state: BarrierState, at: Instant, settings: LaneSettings) -> BarrierMove:
-    is_given_up = state.awaited is not None and state.renewals >= AWAITED_RENEWALS_MAX
-    renewed = replace(
-        state,
-        release_until=Instant(at + settings.release_time_s),
-        awaited=None if is_given_up else state.awaited,
-        renewals=state.renewals + 1 if state.awaited is not None else 0,
+    renewed = replace(state, release_until=Instant(at + settings.release_time_s))
+    effects = _release(settings.release_time_s, settings)
+    if state.is_alarmed:
+        return BarrierMove(state=renewed, effects=effects)
+    if state.is_emergency:
+        # The order's time is over; what goes on is for the obstruction alone, and the next one is checked again.
+        effects = (*effects, ClearAlarm(kind=AlarmKind.EMERGENCY_RELEASE))
+    renewed = replace(renewed, renewals=state.renewals + 1, is_emergency=False)
+    if renewed.renewals <= OBSTRUCTED_RENEWALS_MAX or state.is_stuck:
+        return BarrierMove(state=renewed, effects=effects)
+    ended = PassageEnd.NOT_OBSERVED if state.awaited is not None else None
+    return BarrierMove(
+        state=replace(renewed, awaited=None, is_stuck=True),
+        effects=(*effects, RaiseAlarm(kind=AlarmKind.OBSTRUCTION_STUCK)),
+        recorded=(BarrierEvent.OBSTRUCTION_STUCK,),
+        ended=ended,
     )
-    ended = PassageEnd.NOT_OBSERVED if is_given_up else None
-    return BarrierMove(state=renewed, effects=_release(settings.release_time_s, settings), ended=ended)
 
 
 def _run_out(state: BarrierState, at: Instant, settings: LaneSettings) -> BarrierMove:

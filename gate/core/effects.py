@@ -29,6 +29,7 @@ class Instruction(Enum):
 class AlarmKind(Enum):
     DOOR_FORCED_OPEN = "door_forced_open"
     DOOR_HELD_OPEN = "door_held_open"
+    OBSTRUCTION_STUCK = "obstruction_stuck"
     FIRE = "fire"
     BREAK_GLASS = "break_glass"
     EMERGENCY_RELEASE = "emergency_release"

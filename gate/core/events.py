@@ -63,6 +63,13 @@ class ObstructionChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseCut:
+    """The output ended a release by its own maximum on-time, before the time that was ordered."""
+
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FireChanged:
     at: Instant
     is_alarm: bool
@@ -147,6 +154,7 @@ Event = (
     | EmergencyReleaseOrdered
     | DoorContactChanged
     | ObstructionChanged
+    | ReleaseCut
     | FireChanged
     | BreakGlassChanged
     | TamperChanged

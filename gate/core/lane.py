@@ -25,6 +25,7 @@ from gate.core.events import (
     RecordRefused,
     RecordStored,
     RulesReplaced,
+    TimePassed,
 )
 from gate.core.settings import LaneSettings
 from gate.core.visit import interrupted, move
@@ -52,7 +53,7 @@ class Lane:
     barrier: BarrierState = field(default_factory=BarrierState)
     lost: Mapping[str, str] = field(default_factory=dict)
     exit_token: int | None = None  # a request to exit whose record is not on disk yet
-    exit_until: Instant | None = None  # later than this nobody waits at the door any more
+    exit_until: Instant | None = None  # when the door opens at the latest, recorded or not
     next_number: int = 1
 
 
@@ -64,7 +65,7 @@ class Step:
 
 def deadline(lane: Lane) -> Instant | None:
     """When the lane wants TimePassed at the latest; None while nothing runs."""
-    deadlines = (visit_deadline(lane.visit, lane.settings), barrier_deadline(lane.barrier))
+    deadlines = (visit_deadline(lane.visit, lane.settings), barrier_deadline(lane.barrier), lane.exit_until)
     return min((instant for instant in deadlines if instant is not None), default=None)
 
 
@@ -76,8 +77,8 @@ def step(lane: Lane, event: Event) -> Step:
         return _exit_requested(lane, event.at)
     was_free = lane.barrier.is_free
     lane, effects = _move_barrier(lane, event)
-    if isinstance(event, (RecordStored, RecordRefused)) and event.token == lane.exit_token:
-        return _exit_answered(lane, event, effects)
+    if _answers_exit(lane, event):
+        return _exit_answered(lane, event.at, effects)
     if lane.barrier.is_free:
         if not was_free:
             lane, effects = _apply(lane, interrupted(lane.visit, event.at, _around(lane)), effects, event.at)
@@ -132,6 +133,12 @@ def _apply(lane: Lane, moved: VisitMove, effects: tuple[Effect, ...], at: Instan
     return lane, (*effects, *moved.effects)
 
 
+def _answers_exit(lane: Lane, event: Event) -> bool:
+    if isinstance(event, (RecordStored, RecordRefused)):
+        return event.token == lane.exit_token
+    return isinstance(event, TimePassed) and lane.exit_until is not None and event.at >= lane.exit_until
+
+
 def _exit_requested(lane: Lane, at: Instant) -> Step:
     if not (lane.settings.rex_is_allowed and lane.settings.has_barrier) or lane.barrier.release_until is not None:
         return Step(lane=lane, effects=())
@@ -142,14 +149,12 @@ def _exit_requested(lane: Lane, at: Instant) -> Step:
     return Step(lane=replace(lane, exit_token=token, exit_until=until), effects=(stored,))
 
 
-def _exit_answered(lane: Lane, event: RecordStored | RecordRefused, effects: tuple[Effect, ...]) -> Step:
-    is_in_time = lane.exit_until is not None and event.at < lane.exit_until
+def _exit_answered(lane: Lane, at: Instant, effects: tuple[Effect, ...]) -> Step:
+    """The request is on disk, or the disk fails: nobody is kept in by a full card. The record is written later."""
     lane = replace(lane, exit_token=None, exit_until=None)
-    if isinstance(event, RecordRefused) or not is_in_time:
-        return Step(lane=lane, effects=effects)
     release_s = lane.settings.release_time_s
     order = ReleaseBarrier(release_time_s=release_s, visit=None)
-    barrier = released(lane.barrier, event.at, release_s, lane.barrier.awaited, lane.settings)
+    barrier = released(lane.barrier, at, release_s, lane.barrier.awaited, lane.settings)
     return Step(lane=replace(lane, barrier=barrier), effects=(*effects, order))
 
 

@@ -112,6 +112,8 @@ class LinkToCentre:
 
     def _on_directory(self, received: Received) -> None:
         received.confirm()
+        if not received.payload:
+            return  # an older version was taken away
         outcome = self._assembler.offer(received.payload, self._clock.now())
         if isinstance(outcome, ChunkRefused):
             if outcome.fault is not DocumentFault.NOT_NEWER:

@@ -11,6 +11,7 @@ from gate.core.events import (
     FireChanged,
     RecordRefused,
     RecordStored,
+    ReleaseCut,
     TimePassed,
 )
 from gate.core.lane import Lane
@@ -86,8 +87,14 @@ class LaneWatch:
             case FireChanged() | BreakGlassChanged() | EmergencyReleaseOrdered():
                 assert after.barrier.is_free
             case TimePassed():
-                assert before.barrier.is_alarmed or before.barrier.is_obstructed, "renewed without a cause"
-            case RecordStored():
+                is_exit_due = before.exit_until is not None and event.at >= before.exit_until
+                is_caused = before.barrier.is_alarmed or before.barrier.is_obstructed or is_exit_due
+                assert is_caused, "renewed without a cause"
+            case ReleaseCut():
+                until = before.barrier.release_until
+                assert until is not None
+                assert event.at + release.release_time_s <= until + 0.001, "longer than was ordered"
+            case RecordStored() | RecordRefused():
                 record = self.ordered[event.token]
                 assert isinstance(record, BarrierRecord)
                 assert record.event is BarrierEvent.REQUEST_TO_EXIT
