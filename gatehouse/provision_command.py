@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, say, say_json
-from gatehouse.provisioning import BROKER_TEMPLATES, Site, add_device, provision_site
+from gatehouse.provisioning import BROKER_TEMPLATES, Site, add_device, check_device, provision_site
 from model.identities import CommunityId, CompoundId, DeviceId
 from mqtt.broker import BrokerSettings, DeviceGrant, write_configuration
+from mqtt.errors import TopicInvalid
 from mqtt.topics import CENTER_DEVICE, Address
 
 EXAMPLES = f"""\b
@@ -34,8 +35,6 @@ def site(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on one line")] = False,
 ) -> None:
     """Make a site's folder: authority, certificates, root, pass, visitor and directory keys, key list, vault."""
-    if folder.exists() and any(folder.iterdir()):
-        raise CommandTrouble(f"{folder} is not empty", "name a new folder: keys are never overwritten")
     devices = [DeviceId(name) for name in device or []]
     made = provision_site(
         folder, CommunityId(community), devices, now=datetime.now(UTC), broker_names=broker_name or []
@@ -54,6 +53,7 @@ def device(
     name: Annotated[str, typer.Argument(help="the device: 1 to 32 of a-z, 0-9 and hyphen")],
 ) -> None:
     """Make one more device's certificate."""
+    _check_is_site(folder)
     credentials = add_device(Site(folder=folder), DeviceId(name), now=datetime.now(UTC))
     say(f"Made {credentials.certificate.parent}: copy its three files to {name}, then remove key.pem here.")
 
@@ -68,7 +68,8 @@ def broker(
     run_as: Annotated[str, typer.Option(help="user that the broker becomes; must be able to read both folders")] = "",
 ) -> None:
     """Write Mosquitto's configuration and access list; again whenever a device comes or goes, then reload it."""
-    grants = [_grant(name) for name in device]
+    _check_is_site(folder)
+    grants = [_grant(name) for name in dict.fromkeys(device)]
     settings = BrokerSettings(
         folder=out.resolve(),
         templates=BROKER_TEMPLATES,
@@ -77,15 +78,25 @@ def broker(
         bind=bind,
         run_as=run_as or None,
     )
-    if not settings.identity.key.exists():
-        raise CommandTrouble(f"{settings.identity.key} is missing", "name the folder that `provision site` made")
     say(f"Wrote {write_configuration(settings, grants)} for {len(grants)} devices and the centre.")
     say("Start it with: mosquitto -c that file. After a change: send it SIGHUP.")
+
+
+def _check_is_site(folder: Path) -> None:
+    authority = folder / "bus" / "ca.key"
+    if not authority.is_file():
+        raise CommandTrouble(f"{authority} is missing", "name the folder that `provision site` made")
 
 
 def _grant(name: str) -> DeviceGrant:
     compound, slash, device = name.partition("/")
     if not slash:
         raise CommandTrouble(f"--device {name}: which compound?", "give COMPOUND/DEVICE, as in xinghuayuan-1/gate-1-in")
-    address = Address(compound=CompoundId(compound), device=DeviceId(device))
+    check_device(device)
+    try:
+        address = Address(compound=CompoundId(compound), device=DeviceId(device))
+    except TopicInvalid as error:
+        raise CommandTrouble(
+            f"--device {name}: {error}", "give COMPOUND/DEVICE, as in xinghuayuan-1/gate-1-in"
+        ) from None
     return DeviceGrant(compound=address.compound, device=address.device)

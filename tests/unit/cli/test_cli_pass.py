@@ -1,7 +1,6 @@
 """Passes from the command line, with a site's own keys: issued, drawn, looked into, verified."""
 
 import json
-import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -91,21 +90,3 @@ def test_input_that_cannot_be_is_exit_code_2(site: Path, more: list[str], capsys
 def test_what_is_no_pass_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pass", "inspect", "https://shop.example"]) == 2
     assert "GP1:" in capsys.readouterr().err
-
-
-def test_secrets_of_a_site_are_the_owners_alone(site: Path) -> None:
-    secrets = [
-        *site.glob("keys/*.key"),
-        *site.glob("bus/*/key.pem"),
-        site / "bus" / "ca.key",
-        site / "center/vault.json",
-    ]
-    assert len(secrets) == 9
-    assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
-
-
-def test_provisioning_overwrites_nothing(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
-    assert main(["provision", "site", str(site), "--community", COMMUNITY]) == 2
-    assert main(["provision", "device", str(site), "gate-1-in"]) == 3
-    assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
