@@ -5,6 +5,7 @@ broker, together they came to a third of it. Nothing is decided and nothing is k
 again, and what it had not handed on comes again, because nothing of that was confirmed.
 """
 
+import gc
 import os
 import signal
 import threading
@@ -22,7 +23,10 @@ from mqtt.topics import CENTER
 TAKE_WAIT_S: Final = 0.1
 FLUSH_EVERY_S: Final = 0.1
 """How long what the link refused as too much waits for the next attempt."""
-AT_ONCE_MAX: Final = 500
+AT_ONCE_MAX: Final = 100
+"""As many average records as the pipe holds: a longer group would pass through it in turns with the centre's work."""
+GARBAGE_EVERY: Final = 50_000
+"""Objects more than were given back, between two searches for circles."""
 _PARENT_LOST: Final = 1
 
 
@@ -78,7 +82,12 @@ def run_receiver(wire: Connection, settings: LinkSettings) -> None:
     # Ctrl-C reaches the whole group: the centre decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    Receiver(wire, settings).run()
+    receiver = Receiver(wire, settings)
+    # Thousands of messages wait here at a time, none of them in a circle: searching all modules again and again for
+    # circles took a quarter of this process.
+    gc.freeze()
+    gc.set_threshold(GARBAGE_EVERY)
+    receiver.run()
 
 
 class Receiver:
