@@ -19,16 +19,23 @@ _ENCODINGS: Final = ("utf-8-sig", "gb18030")
 
 @dataclass(slots=True)
 class Problems:
-    """All that is wrong, in the order found; the first PROBLEMS_MAX of it in words."""
+    """All that is wrong, in the order found, each once; the first PROBLEMS_MAX of it in words.
+
+    unread: files of which not every row could be read, so that nothing can be said of what refers to them.
+    """
 
     lines: list[str] = field(default_factory=list)
     count: int = 0
+    unread: set[str] = field(default_factory=set)
 
     def add(self, file: str, row: int | None, what: str) -> None:
         """row: as a spreadsheet numbers it, the header being row 1; None for the file as a whole."""
+        line = f"{file}, row {row}: {what}" if row is not None else f"{file}: {what}"
+        if line in self.lines:
+            return
         self.count += 1
         if len(self.lines) < PROBLEMS_MAX:
-            self.lines.append(f"{file}, row {row}: {what}" if row is not None else f"{file}: {what}")
+            self.lines.append(line)
 
     def in_words(self) -> list[str]:
         """The lines, and how many more there are."""
@@ -38,51 +45,73 @@ class Problems:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvRow:
-    """One row; cells by the column's English name, stripped, '' where the column or cell is missing."""
+    """One row; cells by the column's English name, stripped, '' where the column or cell is missing.
+
+    is_aligned: it has as many cells as the header; else a cell may stand in another column's place.
+    """
 
     file: str
     number: int
     cells: Mapping[str, str]
+    is_aligned: bool
 
 
 def find_files(sources: Path | list[Path], problems: Problems) -> dict[str, Path]:
-    """The register's files in a folder, or among the files named; each at most once."""
-    paths = sources if isinstance(sources, list) else [sources]
+    """The register's files, by name: all four of a folder, or those that are given; in whatever case of letters."""
     found: dict[str, Path] = {}
-    for path in paths:
-        candidates = [path / name for name in COLUMNS if (path / name).is_file()] if path.is_dir() else [path]
+    for path in sources if isinstance(sources, list) else [sources]:
+        candidates = _files_in(path, problems) if path.is_dir() else [path]
         for candidate in candidates:
-            if candidate.name not in COLUMNS:
+            name = candidate.name.lower()
+            if name not in COLUMNS and (candidate.exists() or candidate.suffix):
                 problems.add(candidate.name, None, f"unknown file; the names are {', '.join(COLUMNS)}")
-            elif candidate.name in found:
+            elif not candidate.exists():
+                problems.add(str(candidate), None, "no such file" if candidate.suffix else "no such folder")
+            elif name in found:
                 problems.add(candidate.name, None, "given twice")
             else:
-                found[candidate.name] = candidate
-    if not found and not problems.count:
-        problems.add(str(paths[0].name), None, f"none of {', '.join(COLUMNS)} is here")
+                found[name] = candidate
     return found
+
+
+def _files_in(folder: Path, problems: Problems) -> list[Path]:
+    try:
+        files = sorted(path for path in folder.iterdir() if path.name.lower() in COLUMNS and path.is_file())
+    except OSError as error:
+        problems.add(str(folder), None, f"cannot be read: {error.strerror}")
+        return []
+    here = {path.name.lower() for path in files}
+    for name in COLUMNS:
+        if name not in here:
+            problems.add(str(folder), None, f"{name} is missing; a folder holds all of {', '.join(COLUMNS)}")
+    return files
 
 
 def read_rows(path: Path, problems: Problems) -> Iterator[CsvRow]:
     """Rows of one file; empty lines are passed over."""
+    file = path.name.lower()
     text = _read_text(path, problems)
-    if text is None:
-        return
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text or "", newline=""), strict=True)
     try:
-        places = _places(path.name, next(reader, []), problems)
+        header = next(reader, [])
+        places = _places(file, header, problems) if text is not None else None
         if places is None:
+            problems.unread.add(file)
             return
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
             if reader.line_num > ROWS_MAX:
-                problems.add(path.name, reader.line_num, f"more than {ROWS_MAX} rows; split the file")
+                problems.add(file, reader.line_num, f"more than {ROWS_MAX} rows; split the file")
+                problems.unread.add(file)
                 return
+            if len(cells) != len(header):
+                problems.add(file, reader.line_num, f"has {len(cells)} cells where the header has {len(header)}")
             named = {key: cells[place].strip() if place < len(cells) else "" for key, place in places.items()}
-            yield CsvRow(file=path.name, number=reader.line_num, cells=named)
+            yield CsvRow(file=file, number=reader.line_num, cells=named, is_aligned=len(cells) == len(header))
     except csv.Error as error:
-        problems.add(path.name, reader.line_num, f"not CSV: {error}")
+        problems.add(file, reader.line_num, f"not CSV: {error}")
+        problems.unread.add(file)
 
 
 def _read_text(path: Path, problems: Problems) -> str | None:

@@ -26,6 +26,7 @@ from center.registry.entries import (
     place_entry,
 )
 from center.registry.id_numbers import mask_id_number, mask_name
+from center.registry.spoiled_rows import SpoiledRows
 from center.registry.vault import Vault
 from center.store.database import Store
 from center.store.schema import Base, Household, IssuedPass, Person, Place
@@ -69,22 +70,25 @@ def import_csv(
     by: str = "cli",
     now: NowMs = now_ms,
 ) -> ImportReport:
-    """Import places.csv, households.csv, people.csv and passes.csv, those of them that are there.
+    """Import places.csv, households.csv, people.csv and passes.csv of a folder, or those of them that are named.
 
     sources: a folder, or the files. zone: of moments in the files that state none.
     Raises ImportRefused with every problem; nothing is changed then.
     """
     problems = Problems()
     paths = find_files(sources, problems)
+    if problems.count:
+        raise ImportRefused(problems.in_words())
+    spoiled = SpoiledRows(problems.unread)
     files = _Files(
-        places=_read(paths, "places.csv", place_entry, problems),
-        households=_read(paths, "households.csv", household_entry, problems),
-        people=_read(paths, "people.csv", person_entry, problems),
-        passes=_read(paths, "passes.csv", lambda row, found: pass_entry(row, found, zone), problems),
+        places=_read(paths, "places.csv", place_entry, problems, spoiled),
+        households=_read(paths, "households.csv", household_entry, problems, spoiled),
+        people=_read(paths, "people.csv", person_entry, problems, spoiled),
+        passes=_read(paths, "passes.csv", lambda row, found: pass_entry(row, found, zone), problems, spoiled),
     )
     store.make_if_missing()
     with store.writing() as connection:
-        importer = _Importer(connection, vault, problems, now())
+        importer = _Importer(connection, vault, problems, spoiled, now())
         report = ImportReport(
             places=importer.places(files.places),
             households=importer.households(files.households),
@@ -106,23 +110,34 @@ def import_csv(
 
 
 def _read(
-    paths: Mapping[str, Path], name: str, parse: Callable[[CsvRow, Problems], T | None], problems: Problems
+    paths: Mapping[str, Path],
+    name: str,
+    parse: Callable[[CsvRow, Problems], T | None],
+    problems: Problems,
+    spoiled: SpoiledRows,
 ) -> list[T]:
-    if name not in paths:
-        return []
-    entries = (parse(row, problems) for row in read_rows(paths[name], problems))
-    return [entry for entry in entries if entry is not None]
+    entries: list[T] = []
+    for row in read_rows(paths[name], problems) if name in paths else ():
+        entry = parse(row, problems) if row.is_aligned else None
+        if entry is None:
+            spoiled.add(row)
+        else:
+            entries.append(entry)
+    return entries
 
 
 class _Importer:
     """Writes entries in one transaction, noting what contradicts the register or itself."""
 
-    def __init__(self, connection: Connection, vault: Vault, problems: Problems, now: int) -> None:
+    def __init__(
+        self, connection: Connection, vault: Vault, problems: Problems, spoiled: SpoiledRows, now: int
+    ) -> None:
         self._connection = connection
         self._vault = vault
         self._problems = problems
+        self._spoiled = spoiled
         self._now = now
-        # What the register will hold: a fault in one file must not make every row of the next one look wrong.
+        # What the register will hold; what refers to a row that is named already is not named as well.
         self._households: set[int] = set()
         self._names: set[tuple[int, str]] = set()
 
@@ -177,7 +192,8 @@ class _Importer:
         for entry in self._once(entries, lambda entry: entry.household_id, file, "household_id"):
             place_id = rooms.get(entry.path)
             if place_id is None:
-                self._problems.add(file, entry.row, f"the room {entry.path} is not in places.csv or the register")
+                if not self._spoiled.may_hold_room(entry.path):
+                    self._problems.add(file, entry.row, f"the room {entry.path} is not in places.csv or the register")
                 continue
             rows[entry.household_id] = {
                 "id": entry.household_id,
@@ -203,7 +219,8 @@ class _Importer:
         seen_names: dict[tuple[int, str], int] = {}
         for entry in entries:
             if entry.household_id not in self._households:
-                self._problems.add(file, entry.row, f"household {entry.household_id} is not in the register")
+                if not self._spoiled.may_hold_household(entry.household_id):
+                    self._problems.add(file, entry.row, f"household {entry.household_id} is not in the register")
                 continue
             number_hash = self._vault.hash_of(entry.id_number) if entry.id_number else None
             who = (entry.household_id, entry.name)
@@ -249,8 +266,12 @@ class _Importer:
         for entry in self._once(entries, lambda entry: entry.pass_id, file, "pass_id"):
             fault = None
             if entry.household_id not in self._households:
+                if self._spoiled.may_hold_household(entry.household_id):
+                    continue
                 fault = f"household {entry.household_id} is not in the register"
             elif entry.holder is not None and (entry.household_id, entry.holder) not in self._names:
+                if self._spoiled.may_hold_person(entry.household_id, entry.holder):
+                    continue
                 fault = f"the holder is not one of household {entry.household_id}'s people"
             elif by_index.setdefault(entry.status_index, entry.pass_id) != entry.pass_id:
                 fault = f"status_index {entry.status_index} belongs to pass {by_index[entry.status_index]}"
