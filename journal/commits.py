@@ -63,9 +63,14 @@ class Commits:
         self._thread.start()
 
     def stop(self, *, join_within_s: float = 10.0) -> None:
-        """Commit what waits, then end the thread. The journal stays open."""
-        self._waiting.put(None)
-        self._thread.join(join_within_s)
+        """Commit what waits, then end the thread; a disk that hangs is not waited for. The journal stays open."""
+        ends_at = time.monotonic() + join_within_s
+        try:
+            self._waiting.put(None, timeout=join_within_s)
+        except queue.Full:
+            log.error("journal_hangs waiting=%d", self._waiting.qsize())
+            return
+        self._thread.join(max(ends_at - time.monotonic(), 0.0))
 
     def submit(
         self,

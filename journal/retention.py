@@ -5,20 +5,20 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from journal.consumed import MAX_HEARD, MAX_OWN
 from journal.schema import SEQ_BITS, record_id
 
 TRIM_BATCH: Final = 2_000
 
 
-def save_cursors(
-    writer: sqlite3.Connection, acked: Mapping[int, int], codes: Sequence[bytes], max_consumed: int
-) -> None:
+def save_cursors(writer: sqlite3.Connection, acked: Mapping[int, int], heard: Sequence[bytes]) -> None:
     """Save the marks by epoch number and the codes heard from other gates, and forget the oldest codes: one commit."""
     writer.execute("BEGIN IMMEDIATE")
     try:
         writer.executemany("UPDATE epochs SET acked_seq=? WHERE number=?", [(seq, n) for n, seq in acked.items()])
-        writer.executemany("INSERT OR IGNORE INTO consumed(code) VALUES(?)", [(code,) for code in codes])
-        writer.execute("DELETE FROM consumed WHERE id <= (SELECT MAX(id) FROM consumed) - ?", (max_consumed,))
+        writer.executemany("INSERT OR IGNORE INTO heard(code) VALUES(?)", [(code,) for code in heard])
+        writer.execute("DELETE FROM consumed WHERE id <= (SELECT MAX(id) FROM consumed) - ?", (MAX_OWN,))
+        writer.execute("DELETE FROM heard WHERE id <= (SELECT MAX(id) FROM heard) - ?", (MAX_HEARD,))
         # A page changes even when nothing else did, so that this commit writes the new log's header.
         writer.execute("INSERT OR REPLACE INTO meta VALUES('maintained', ?)", (secrets.token_hex(4),))
         writer.execute("COMMIT")

@@ -167,9 +167,10 @@ def _sound(row: Any, device: DeviceId, epoch: Epoch) -> Envelope | None:
 
 
 def _copy_side_tables(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    for (code,) in _rows(source, "SELECT code FROM consumed ORDER BY id", ()):
-        if isinstance(code, bytes):
-            target.execute("INSERT OR IGNORE INTO consumed(code) VALUES(?)", (code,))
+    for table in ("consumed", "heard"):
+        for (code,) in _rows(source, f"SELECT code FROM {table} ORDER BY id", ()):
+            if isinstance(code, bytes):
+                target.execute(f"INSERT OR IGNORE INTO {table}(code) VALUES(?)", (code,))
     for key, value in _rows(source, "SELECT key, value FROM state", ()):
         if isinstance(key, str) and isinstance(value, str):
             target.execute("INSERT OR IGNORE INTO state VALUES(?,?)", (key, value))

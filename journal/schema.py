@@ -27,6 +27,8 @@ CREATE TABLE records(id INTEGER PRIMARY KEY, prev BLOB NOT NULL, hash BLOB NOT N
 CREATE TABLE consumed(id INTEGER PRIMARY KEY, code BLOB NOT NULL UNIQUE);
 CREATE TABLE state(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+# Apart, because older files do not have it: there `consumed` holds what was heard too.
+_TABLE_HEARD: Final = "CREATE TABLE IF NOT EXISTS heard(id INTEGER PRIMARY KEY, code BLOB NOT NULL UNIQUE)"
 
 _FULL = frozenset({sqlite3.SQLITE_FULL})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -47,6 +49,7 @@ def connect_writer(path: Path, *, max_bytes: int, synchronous: str = "FULL") -> 
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={APPLICATION_ID};COMMIT;")
         check_format(connection, path)
+        connection.execute(_TABLE_HEARD)
         return connection
 
 

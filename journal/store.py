@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from journal.body import KIND_GAP, build_body, canonical_json, copy_text, recorded_wall_s, wall_of
+from journal.consumed import ConsumedCodes, code_key
 from journal.envelope import SALT_BYTES, ZERO_HASH, Envelope, seal
 from journal.errors import AlreadyConsumed, JournalDamaged, RecordInvalid
 from journal.facts import AckOutcome, EpochState, Head, Room
@@ -42,16 +43,16 @@ from model.identities import DeviceId, Epoch, PassId, Seq
 from model.records import ConsumedCode
 
 DEFAULT_MAX_BYTES: Final = 2 * 1024**3
-MAX_CONSUMED: Final = 10_000
-"""Consumed codes kept: counted, not timed, so that a clock that jumps cannot forget one. Hours at the busiest gate."""
-
 MAX_READ: Final = 1_000
 COPY_BATCH: Final = 200
 _TAIL_CHECKED: Final = 200  # rows whose chain is checked at every start; the whole chain: journal.verify
 
 
 class Journal:
-    """A device's journal. Appends belong to one thread at a time; reads and `is_consumed` to any."""
+    """A device's journal. Appends belong to one thread at a time; the rest to any.
+
+    `is_consumed`, `note_used` and `head` never wait for the disk nor for whoever does: the gate's inbox calls them.
+    """
 
     def __init__(self, path: Path, device: DeviceId, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         """Use `Journal.open`. Raises JournalDamaged, JournalUnavailable or JournalBusy."""
@@ -112,29 +113,29 @@ class Journal:
         text = canonical_json(body)
         with self._lock:
             envelope = self._seal(self._head, text, personal)
-            for code in consume:
-                if self.is_consumed(code.pass_id, code.step):
-                    raise AlreadyConsumed(code.pass_id, code.step)
-            self._write(envelope, int(wall_of(body).timestamp()), consume, state or {})
+            keys = self._codes.claim(consume)
+            try:
+                self._write(envelope, int(wall_of(body).timestamp()), consume, state or {})
+            except BaseException:
+                self._codes.give_up(keys)
+                raise
+            self._codes.grant(keys)
             self._head = Head(epoch=envelope.epoch, seq=envelope.seq, hash=envelope.hash)
-            self._consumed |= {_code_key(code.pass_id, code.step): None for code in consume}
             return envelope
 
     def is_consumed(self, pass_id: PassId, step: int) -> bool:
-        """Whether this holder's code was used, here or (as far as was heard) at another gate. Never reads the disk."""
-        return _code_key(pass_id, step) in self._consumed
+        """Whether this holder's code was used, here or (as far as was heard) at another gate. At once, any thread."""
+        return self._codes.holds(code_key(pass_id, step))
 
-    def note_used(self, code: ConsumedCode) -> None:
-        """Remember a code that another gate consumed; saved with the next maintenance."""
-        with self._lock:
-            key = _code_key(code.pass_id, code.step)
-            if key not in self._consumed:
-                self._consumed[key] = None
-                self._unsaved_codes.append(key)
-                del self._unsaved_codes[:-MAX_CONSUMED]
+    def note_used(self, code: ConsumedCode) -> bool:
+        """Remember a code that another gate consumed; saved with the next maintenance. At once, any thread.
+
+        True when this gate granted it too (or is writing that record now): one code opened two gates.
+        """
+        return self._codes.note(code_key(code.pass_id, code.step))
 
     def head(self) -> Head:
-        """End of the current epoch."""
+        """End of the current epoch. At once, any thread."""
         return self._head
 
     def epochs(self) -> tuple[EpochState, ...]:
@@ -333,7 +334,7 @@ class Journal:
 
     def _insert_consumed(self, code: ConsumedCode) -> None:
         try:
-            self._writer.execute("INSERT INTO consumed(code) VALUES(?)", (_code_key(code.pass_id, code.step),))
+            self._writer.execute("INSERT INTO consumed(code) VALUES(?)", (code_key(code.pass_id, code.step),))
         except sqlite3.IntegrityError as error:
             raise AlreadyConsumed(code.pass_id, code.step) from error
 
@@ -342,10 +343,9 @@ class Journal:
 
     def _save_cursors(self) -> None:
         acked = {self._numbers[epoch]: int(seq) for epoch, seq in self._acked.items()}
-        save_cursors(self._writer, acked, self._unsaved_codes, MAX_CONSUMED)
-        self._unsaved_codes.clear()
-        for key in list(self._consumed)[:-MAX_CONSUMED]:
-            del self._consumed[key]
+        heard = self._codes.unsaved()
+        save_cursors(self._writer, acked, heard)
+        self._codes.saved(heard)
 
     def _load(self) -> None:
         with sorted_errors(self.path):
@@ -357,9 +357,11 @@ class Journal:
             epochs = self._writer.execute("SELECT epoch, number, acked_seq FROM epochs ORDER BY number").fetchall()
             self._numbers: dict[Epoch, int] = {Epoch(row[0]): row[1] for row in epochs}
             self._acked: dict[Epoch, Seq] = {Epoch(row[0]): Seq(row[2]) for row in epochs}
-            codes = self._writer.execute("SELECT code FROM consumed ORDER BY id").fetchall()
-            self._consumed: dict[bytes, None] = dict.fromkeys(row[0] for row in codes)
-            self._unsaved_codes: list[bytes] = []
+            own, heard = (
+                [row[0] for row in self._writer.execute(f"SELECT code FROM {table} ORDER BY id")]
+                for table in ("consumed", "heard")
+            )
+            self._codes = ConsumedCodes(own, heard)
         if not self._numbers:
             self._begin_epoch({})
             return
@@ -396,7 +398,3 @@ class Journal:
             acked_seq=self._acked[epoch],
             is_current=epoch == self._head.epoch,
         )
-
-
-def _code_key(pass_id: str, step: int) -> bytes:
-    return bytes.fromhex(pass_id) + step.to_bytes(8, "big", signed=True)

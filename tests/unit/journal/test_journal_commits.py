@@ -65,6 +65,16 @@ def test_full_queue_answers_at_once(store: Journal, monkeypatch: pytest.MonkeyPa
     assert answers.is_empty()
 
 
+def test_stop_does_not_wait_for_ever_behind_a_full_queue(store: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal.commits, "MAX_WAITING", 1)
+    commits = Commits(store)  # not started: the disk that never answers
+    commits.submit(body(1), None, (), Answers())
+    stopping = threading.Thread(target=lambda: commits.stop(join_within_s=0.05), daemon=True)
+    stopping.start()
+    stopping.join(10)
+    assert not stopping.is_alive()
+
+
 def test_stop_commits_what_waits(store: Journal) -> None:
     answers, commits = Answers(), Commits(store)
     for number in range(10):

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from journal_kit import DEVICE, at, body, code, filled, raises_nothing
 
+from journal.consumed import ConsumedCodes
 from journal.envelope import ZERO_HASH
 from journal.errors import AlreadyConsumed, JournalBusy, JournalFull, JournalUnavailable, RecordInvalid
 from journal.facts import AckOutcome
-from journal.store import MAX_CONSUMED, Journal
+from journal.store import Journal
 from journal.verify import verify
 from model.identities import DeviceId
 
@@ -84,32 +85,10 @@ def test_code_is_consumed_once_and_a_refused_append_writes_nothing(path: Path) -
 def test_the_file_itself_refuses_a_code_twice_even_if_memory_forgot(path: Path) -> None:
     journal = Journal.open(path, DEVICE)
     journal.append(body(1), consume=[code(7)])
-    journal._consumed.clear()  # the safeguard in memory switched off
+    journal._codes = ConsumedCodes()  # the safeguard in memory switched off
     with pytest.raises(AlreadyConsumed):
         journal.append(body(2), consume=[code(7)], state={"k": "v"})
     assert (journal.head().seq, journal.get_state("k")) == (1, None)
-    journal.close()
-
-
-def test_codes_heard_from_other_gates_survive_a_restart_after_maintenance(path: Path) -> None:
-    journal = Journal.open(path, DEVICE)
-    journal.note_used(code(9))
-    assert journal.is_consumed(code(9).pass_id, 9)
-    journal.maintain()
-    journal.close()
-    again = Journal.open(path, DEVICE)
-    assert again.is_consumed(code(9).pass_id, 9)
-    again.close()
-
-
-def test_old_codes_are_forgotten_by_count_not_by_clock(path: Path) -> None:
-    journal = Journal.open(path, DEVICE)
-    journal.append(body(1), consume=[code(step) for step in range(MAX_CONSUMED)])
-    journal.append(body(2), consume=[code(-5)])
-    journal.maintain()
-    assert not journal.is_consumed(code(0).pass_id, 0)
-    assert journal.is_consumed(code(-5).pass_id, -5)
-    assert journal.is_consumed(code(1).pass_id, 1)
     journal.close()
 
 
