@@ -14,9 +14,9 @@ EXAMPLES = f"""\b
 Examples:
   gatehouse street                          a whole small street on this machine (what ./run starts)
   gatehouse street --check                  prove the chain end to end, without a person
-  gatehouse doctor /etc/gatehouse/terminal.toml
-  gatehouse terminal /etc/gatehouse/terminal.toml
-  gatehouse ledger verify /var/lib/gatehouse/journal.db
+  gatehouse doctor /etc/gatehouse/gate-1-in.toml
+  gatehouse terminal /etc/gatehouse/gate-1-in.toml
+  gatehouse ledger verify /var/lib/gatehouse/gate-1-in/journal.db
 
 {EXIT_CODES_HELP}
 With --debug anywhere on the line, details of an error are printed."""
@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 
 
-@app.command(epilog=f"\b\nExamples:\n  gatehouse terminal /etc/gatehouse/terminal.toml\n\n{EXIT_CODES_HELP}")
+@app.command(epilog=f"\b\nExamples:\n  gatehouse terminal /etc/gatehouse/gate-1-in.toml\n\n{EXIT_CODES_HELP}")
 def terminal(settings: Annotated[Path, typer.Argument(help="settings file of one lane")]) -> None:
     """Run one lane of a gate until it is told to end."""
     raise typer.Exit(int(_later("gate.__main__", "main")(["--settings", str(settings)])))

@@ -6,20 +6,20 @@ from typing import Annotated
 import typer
 
 from gatehouse.doctor import look_over
-from gatehouse.outcome import EXIT_CODES_HELP, ExitCode, Json, say, say_json, say_table
+from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, ExitCode, Json, say, say_json, say_table
 from journal.verify import VerifyReport
 from journal.verify import verify as verify_journal
 
 LEDGER_EXAMPLES = f"""\b
 Examples:
-  gatehouse ledger verify /var/lib/gatehouse/journal.db
-  gatehouse ledger verify --json /var/lib/gatehouse/journal.db
+  gatehouse ledger verify /var/lib/gatehouse/gate-1-in/journal.db
+  gatehouse ledger verify --json /var/lib/gatehouse/gate-1-in/journal.db
 
 {EXIT_CODES_HELP}"""
 DOCTOR_EXAMPLES = f"""\b
 Examples:
-  gatehouse doctor /etc/gatehouse/terminal.toml
-  gatehouse doctor --json /etc/gatehouse/terminal.toml
+  gatehouse doctor /etc/gatehouse/gate-1-in.toml
+  gatehouse doctor --json /etc/gatehouse/gate-1-in.toml
 
 {EXIT_CODES_HELP}"""
 
@@ -39,6 +39,9 @@ def ledger_verify(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on one line")] = False,
 ) -> None:
     """Check every record's hash and place in its chain; exit code 1 when something does not hold."""
+    if not file.is_file():
+        what = "is a folder" if file.is_dir() else "is not there"
+        raise CommandTrouble(f"{file} {what}", "name a journal's file, such as /var/lib/gatehouse/gate-1-in/journal.db")
     report = verify_journal(file)
     if as_json:
         say_json(_as_json(report))
@@ -60,7 +63,7 @@ def ledger_verify(
         say(
             "The chain is whole."
             if report.is_whole
-            else f"{len(report.flaws)} records do not hold: keep this file as it is."
+            else f"WRONG in {len(report.flaws)} places: keep this file as it is."
         )
     if not report.is_whole:
         raise typer.Exit(int(ExitCode.FOUND_WRONG))

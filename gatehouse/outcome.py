@@ -5,10 +5,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
-from rich.console import Console
-from rich.table import Table
-
 Json = str | int | float | bool | None | Sequence["Json"] | dict[str, "Json"]
+
+
+STOPPED = 130
+"""Exit code of what a Ctrl-C ended before it was done, as of any program (128 + SIGINT)."""
 
 
 class ExitCode(IntEnum):
@@ -22,7 +23,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES_HELP = """\b
 Exit codes: 0 fine, 1 something wrong was found, 2 wrong usage or input,
-3 the machine, a file or another program is in the way."""
+3 the machine, a file or another program is in the way, 130 stopped by Ctrl-C before it was done."""
 
 
 class CommandTrouble(Exception):
@@ -59,6 +60,9 @@ def say_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         for row in rows:
             say("\t".join(row))
         return
+    from rich.console import Console  # a tenth of a second of imports, for a person at a terminal alone
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for header in headers:
         table.add_column(header)

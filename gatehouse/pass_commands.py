@@ -1,6 +1,7 @@
 """`gatehouse pass issue|inspect|verify|revoke`: passes at the office and in the hands of whoever searches a fault."""
 
 import json
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,7 @@ app = typer.Typer(
 SiteOption = Annotated[Path, typer.Option("--site", help="folder made by `gatehouse provision site`")]
 CommunityOption = Annotated[str, typer.Option("--community", help="issuer of the passes")]
 CodeArgument = Annotated[str, typer.Argument(help="the code's text, or - to read it from standard input")]
+_CODE_READ_MAX = 65_536
 EnumT = TypeVar("EnumT", Colour, PassKind)
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on one line")]
 
@@ -55,6 +57,11 @@ def issue(
     as_json: JsonOption = False,
 ) -> None:
     """Sign a pass with the site's pass key and print its text. With a holder's key, it only opens in that phone."""
+    if masked_name is not None and "*" not in masked_name:
+        raise CommandTrouble(
+            f"the masked name has no *, so that it may be a full one ({len(masked_name)} characters)",
+            "give the family name and stars, such as 张*",
+        )
     key = load_signing_key(site / "keys" / "pass.key")
     record = record_for(load_key_list(Site(folder=site), CommunityId(community)), key)
     if record is None:
@@ -100,7 +107,7 @@ def issue(
 @app.command(epilog=EXAMPLES)
 def inspect(code: CodeArgument, as_json: JsonOption = False) -> None:
     """Show what a code says. Nothing is verified: it may be forged."""
-    found = json.loads(json.dumps(inspect_code(_text(code).encode()), ensure_ascii=False))
+    found = json.loads(json.dumps(inspect_code(_bytes(code)), ensure_ascii=False))
     if as_json:
         say_json(found)
         return
@@ -136,7 +143,7 @@ def verify(
         directory=document.directory if document is not None else None,
     )
     stages = ALL_STAGES if document is not None else ALL_STAGES - {CheckStage.STATUS}
-    check = check_code(_text(code).encode(), context, stages)
+    check = check_code(_bytes(code), context, stages)
     if isinstance(check, VerifiedCode):
         found: dict[str, Json] = {
             "accepted": True,
@@ -193,11 +200,16 @@ def _keys(site: Path | None, root_key: Path | None, key_list: Path | None, commu
         root_key, key_list = Site(folder=site).root_public, Site(folder=site).key_list
     if root_key is None or key_list is None:
         raise CommandTrouble("no keys were named", "give --site, or --root-key and --key-list")
+    if not key_list.is_file():
+        raise CommandTrouble(f"{key_list}: no such key list", "name the site's keys/keys.cose, or a gate's copy of it")
     return accept_key_list(key_list.read_bytes(), root_public=load_public_key(root_key), community=community)
 
 
-def _text(code: str) -> str:
-    return sys.stdin.read().rstrip("\r\n") if code == "-" else code
+def _bytes(code: str) -> bytes:
+    """The code as a scanner reads it: bytes, which need not be text. One byte too many is enough to refuse it."""
+    if code != "-":
+        return os.fsencode(code)
+    return sys.stdin.buffer.read(_CODE_READ_MAX).rstrip(b"\r\n")
 
 
 def _named(kind: type[EnumT], name: str, what: str) -> EnumT:

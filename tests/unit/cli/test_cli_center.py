@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,20 @@ def test_a_certificate_for_browsers_without_its_key_is_refused(
     file.write_text(text + 'certificate_path = "/etc/web.pem"\n', encoding="utf-8")  # [web] is the last table
     assert main(["center", "serve", str(file)]) == 2
     assert "web.key_path: is missing" in capsys.readouterr().err
+
+
+def test_a_port_in_use_and_a_damaged_database_are_the_machines_fault(
+    made: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = made[0].center_settings.read_text(encoding="utf-8")
+    file = tmp_path / "center.toml"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        file.write_text(text.replace("port = 0", f"port = {server.getsockname()[1]}"), encoding="utf-8")
+        assert main(["center", "serve", str(file)]) == 3
+    assert "end the program that uses it" in capsys.readouterr().err
+    (tmp_path / "center.db").write_bytes(b"no database at all" * 500)
+    url = f"sqlite:///{made[0].center / 'center.db'}"
+    assert url in text
+    file.write_text(text.replace(url, f"sqlite:///{tmp_path / 'center.db'}"), encoding="utf-8")
+    assert main(["center", "import", str(file), str(made[0].register)]) == 3
+    assert "is damaged" in capsys.readouterr().err

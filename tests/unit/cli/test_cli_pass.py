@@ -1,5 +1,6 @@
 """Passes from the command line, with a site's own keys: issued, drawn, looked into, verified."""
 
+import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,7 +81,14 @@ def test_inspecting_says_that_nothing_was_verified(site: Path, capsys: pytest.Ca
 
 @pytest.mark.parametrize(
     "more",
-    [["--colour", "pink"], ["--kind", "king"], ["--qr", "pass.gif"], ["--holder-key", "xyz"], ["--holder-key", "02"]],
+    [
+        ["--colour", "pink"],
+        ["--kind", "king"],
+        ["--qr", "pass.gif"],
+        ["--holder-key", "xyz"],
+        ["--holder-key", "02"],
+        ["--masked-name", "张三丰"],
+    ],
 )
 def test_input_that_cannot_be_is_exit_code_2(site: Path, more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(issue(site, *more)) == 2
@@ -90,3 +98,23 @@ def test_input_that_cannot_be_is_exit_code_2(site: Path, more: list[str], capsys
 def test_what_is_no_pass_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pass", "inspect", "https://shop.example"]) == 2
     assert "GP1:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [bytes(range(128, 256)), b"GP1:\xff\xfe", b"", b"A" * 100_000])
+def test_bytes_that_are_no_text_are_refused_in_words(
+    site: Path, content: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words, code in ((["inspect"], 2), (["verify", "--site", str(site), "--community", COMMUNITY], 1)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
+        assert main(["pass", *words, "-"]) == code
+        said = capsys.readouterr()
+        assert "refused at the stage" in said.out or said.err.startswith("gatehouse: ")
+        assert "unforeseen" not in said.err
+
+
+def test_a_masked_name_shows_a_part_alone(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(issue(site, "--masked-name", "张三丰")) == 2
+    said = capsys.readouterr()
+    assert "张*" in said.err
+    assert "张三丰" not in said.out + said.err
+    assert main(issue(site, "--masked-name", "张**")) == 0
