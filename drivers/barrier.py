@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from drivers.errors import DriverSettingsRefused, DriverUnavailable
 from drivers.gpio import InputLine, PinFactory
-from drivers.ports import Component, ComponentHealth, Emit
+from drivers.ports import Component, ComponentHealth, Emit, ReleaseEndedEarly
 from drivers.timed_output import TimedOutput
 from model.clock import Instant
 
@@ -112,6 +112,7 @@ class Barrier:
                     active_high=settings.active_high,
                     max_on_time_s=settings.max_on_time_s,
                     on_trouble=lambda error: self._report(str(error)),
+                    on_cut=self._tell_cut,
                     monotonic=self._monotonic,
                 )
             except DriverUnavailable as error:
@@ -129,6 +130,12 @@ class Barrier:
         except DriverUnavailable as error:
             self._report(str(error))
             return None
+
+    def _tell_cut(self) -> None:
+        with self._lock:
+            emit = self._emit
+        if emit is not None:
+            emit(ReleaseEndedEarly(at=Instant(self._monotonic())))
 
     def _report(self, why: str) -> None:
         """Report a change of availability once; why is empty when the barrier works."""

@@ -76,6 +76,13 @@ class ComponentHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseEndedEarly:
+    """The barrier's output reached its own maximum on-time before the end of what was ordered."""
+
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BurstDone:
     """The burst that was asked for ended. request: the number given to `measure`."""
 
@@ -84,7 +91,7 @@ class BurstDone:
     reading: ThermometerReading
 
 
-Reading = CodeScanned | ContactChanged | ComponentHealth | BurstDone
+Reading = CodeScanned | ContactChanged | ComponentHealth | ReleaseEndedEarly | BurstDone
 Emit = Callable[[Reading], None]
 
 

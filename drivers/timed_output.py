@@ -32,17 +32,23 @@ class TimedOutput:
         active_high: bool,
         max_on_time_s: float,
         on_trouble: Callable[[DriverUnavailable], None] | None = None,
+        on_cut: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Claim the line at its inactive level. Raises DriverUnavailable, DriverSettingsRefused."""
+        """Claim the line at its inactive level. Raises DriverUnavailable, DriverSettingsRefused.
+
+        on_cut: the maximum ended what was asked for longer; called on the guard thread.
+        """
         if not 0 < max_on_time_s <= ON_TIME_LIMIT_S:
             raise DriverSettingsRefused(f"GPIO {pin}: max_on_time_s {max_on_time_s}, give up to {ON_TIME_LIMIT_S:g}")
         self._max_on_time_s = max_on_time_s
         self._on_trouble = on_trouble
+        self._on_cut = on_cut
         self._monotonic = monotonic
         self._wake = threading.Condition(threading.RLock())
         self._on_since: Instant | None = None
         self._off_at: Instant | None = None
+        self._asked_until: Instant | None = None
         self._stopping = False
         self._is_in_trouble = False
         self._line = OutputLine(factory, pin, active_high=active_high)
@@ -63,6 +69,7 @@ class TimedOutput:
             if self._on_since is None:
                 self._on_since = now
             latest = self._on_since + self._max_on_time_s
+            self._asked_until = Instant(max(now + for_s, self._asked_until or now))
             self._off_at = Instant(min(max(now + for_s, self._off_at or now), latest))
             try:
                 self._line.write(True)
@@ -101,8 +108,13 @@ class TimedOutput:
             left_s = self._off_at - self._monotonic()
             if left_s > 0:
                 return left_s
+            is_cut = self._asked_until is not None and self._asked_until > self._off_at
             self._try_off()
-            return None if self._off_at is None else OFF_RETRY_S
+            if self._off_at is not None:
+                return OFF_RETRY_S
+        if is_cut:
+            self._on_cut()
+        return None
 
     def _keep(self) -> None:
         with self._wake:
@@ -116,7 +128,7 @@ class TimedOutput:
             self._off_at = Instant(self._monotonic())
             self._complain(error)
         else:
-            self._on_since = self._off_at = None
+            self._on_since = self._off_at = self._asked_until = None
             self._is_in_trouble = False
 
     def _complain(self, error: DriverUnavailable) -> None:

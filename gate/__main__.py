@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ from gate.core.settings import LaneSettings
 from gate.screens import ScreenMessage
 from gate.shell.codes import CodeReader
 from gate.shell.link_to_centre import LINK, LinkToCentre
+from gate.shell.log_queue import start_logging
 from gate.shell.records import LAST_GOOD_TIME
 from gate.shell.service_manager import tell
 from gate.shell.terminal import Devices, Terminal
@@ -60,6 +62,7 @@ EXIT_OK, EXIT_SETTINGS, EXIT_MACHINE = 0, 2, 3
 RECORD_BYTES = 2_048
 # After securing, a door that opens was still let go by us for as long as its contact and its rebound take.
 DOOR_SETTLE_S, DOOR_REBOUND_S = 0.3, 0.2
+LOG_ENDS_WITHIN_S = 2.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,8 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     parser.add_argument("--secure", action="store_true", help="only bring the outputs into their safe state, and end")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    return secure_outputs(options.settings) if options.secure else run_terminal(options.settings)
+    os.umask(0o077)  # what a gate writes is nobody else's to read
+    listener = start_logging(options.log_level)
+    try:
+        return secure_outputs(options.settings) if options.secure else run_terminal(options.settings)
+    finally:
+        _end_within(LOG_ENDS_WITHIN_S, listener.stop)
 
 
 def secure_outputs(settings_file: Path) -> int:
@@ -353,6 +360,13 @@ def _stop_on_signals(stop: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+
+
+def _end_within(limit_s: float, end: Callable[[], None]) -> None:
+    """Call `end`, and go on when it hangs: a terminal that was told to stop stops."""
+    ending = threading.Thread(target=end, daemon=True)
+    ending.start()
+    ending.join(limit_s)
 
 
 def _say_ready() -> None:

@@ -3,7 +3,8 @@
 Rules of this machine:
 - One person at a time. A second, different code during a visit is counted and told to wait; it never replaces the
   first.
-- A code may be shown at any time before the decision; the steps that are left are still asked for.
+- A code may be shown at any time before the decision; the steps that are left are still asked for. One that is shown
+  while somebody passes belongs to the next visit.
 - A code that failed a stage ends the visit at once: there is nothing left to measure for.
 - HIGH, or INDETERMINATE for another cause than a fault, is measured once more after a rest. A thermometer that does not
   answer in time counts as a fault. Neither ever becomes a number.
@@ -40,7 +41,7 @@ from gate.core.visit_states import (
     WithGuard,
     stay,
 )
-from gate.core.visit_steps import begin, visiting
+from gate.core.visit_steps import begin, is_same_pass, visiting
 from gate.core.visit_verdict import guard_left, passage_ended, recording, with_guard
 from model.clock import Instant
 from model.reasons import Outcome
@@ -61,7 +62,7 @@ def move(state: VisitState, event: Event, around: Surroundings) -> VisitMove:
         case WithGuard():
             return with_guard(state, event, around)
         case Passing():
-            return stay(state, around)
+            return _passing(state, event, around)
         case _:
             assert_never(state)
 
@@ -93,10 +94,17 @@ def _presence(state: VisitState, event: PresenceChanged, around: Surroundings) -
             since = state.absent_since if state.absent_since is not None else event.at
             absent_since = None if event.is_present else since
             return stay(replace(state, is_present=event.is_present, absent_since=absent_since), around)
-        case Closing() if not event.is_present:
+        case Closing() if not event.is_present and state.next_code is None:
             return _to_idle(state, around, is_present=False)
         case _:
             return stay(replace(state, is_present=event.is_present), around)
+
+
+def _passing(state: Passing, event: Event, around: Surroundings) -> VisitMove:
+    """Whoever comes next often shows the code early; it is kept for their visit, so that no scan is lost."""
+    if not isinstance(event, CredentialPresented) or is_same_pass(event.check, state.record.facts.code):
+        return stay(state, around)
+    return stay(replace(state, next_code=event), around)
 
 
 def _waiting(state: Idle | Closing, event: Event, around: Surroundings) -> VisitMove:
@@ -109,6 +117,8 @@ def _waiting(state: Idle | Closing, event: Event, around: Surroundings) -> Visit
         case QuestionAnswered() if isinstance(state, Idle):
             return begin(event.at, None, state.is_present, around)
         case TimePassed() if isinstance(state, Closing) and event.at >= state.until:
+            if state.next_code is not None:
+                return begin(event.at, state.next_code, state.is_present, around)
             if state.is_after_passage and state.is_present:
                 return begin(event.at, None, True, around)
             return _to_idle(state, around, is_present=state.is_present)

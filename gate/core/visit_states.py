@@ -57,10 +57,11 @@ class WithGuard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passing:
-    """The barrier is free for this person; the barrier's machine says how it ends."""
+    """The barrier is free for this person; the barrier's machine says how it ends. next_code: of whoever comes next."""
 
     record: DecisionRecord
     is_present: bool
+    next_code: CredentialPresented | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Closing:
     is_present: bool
     alarm: AlarmKind | None = None
     is_after_passage: bool = False
+    next_code: CredentialPresented | None = None
 
 
 VisitState = Idle | Visiting | Recording | WithGuard | Passing | Closing

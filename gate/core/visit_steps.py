@@ -15,7 +15,7 @@ from gate.core.events import (
 from gate.core.visit_states import Closing, Idle, Surroundings, Visiting, VisitMove, stay
 from gate.core.visit_verdict import decide_visit, decision_record, store_decision
 from model.clock import Instant
-from model.credentials import RefusedCode, VerifiedCode
+from model.credentials import CodeCheck, RefusedCode, VerifiedCode
 from model.identities import PassId, VisitId
 from model.reasons import Outcome, Reason
 from model.records import AbandonedRecord, StepDone, VisitStep
@@ -67,7 +67,7 @@ def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
 def _code_shown(state: Visiting, event: CredentialPresented, around: Surroundings) -> VisitMove:
     if state.code is None:
         return _advance(replace(state, code=event), event.at, around)
-    if _pass_id(event) is not None and _pass_id(event) == _pass_id(state.code):
+    if is_same_pass(event.check, state.code.check):
         return stay(state, around)
     wait = ShowInstruction(instruction=Instruction.ONE_AT_A_TIME)
     return stay(replace(state, other_codes=state.other_codes + 1), around, wait)
@@ -191,6 +191,11 @@ def _done_scan(state: Visiting, at: Instant) -> Visiting:
     return _done(state, VisitStep.SCAN, at, result)
 
 
-def _pass_id(event: CredentialPresented) -> PassId | None:
-    check = event.check
+def is_same_pass(one: CodeCheck, other: CodeCheck | None) -> bool:
+    """Whether two codes are known to be of one pass; codes that name none never are."""
+    number = _pass_id(one)
+    return number is not None and other is not None and number == _pass_id(other)
+
+
+def _pass_id(check: CodeCheck) -> PassId | None:
     return check.credential.pass_id if isinstance(check, VerifiedCode) else check.pass_id

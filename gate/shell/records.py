@@ -1,7 +1,7 @@
 """Records on their way to the disk: the core's orders in, answers back, and what could not be written kept in order."""
 
 import logging
-from collections import deque
+from bisect import insort
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -32,6 +32,7 @@ NO_ANSWER: Final = 0
 class _Unwritten:
     token: int
     body: MakeBody
+    number: int  # in the order in which it happened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +47,22 @@ class Answered:
 class RecordWriter:
     """Hands records to the commit thread. Its methods belong to the inbox's thread; answers enter through `post`."""
 
-    def __init__(self, *, commits: Commits, clock: WallClock, post: Callable[[Event | Answered], None]) -> None:
-        """post: enters an event into the inbox from any thread."""
+    def __init__(
+        self,
+        *,
+        commits: Commits,
+        clock: WallClock,
+        post: Callable[[Answered], None],
+        tell: Callable[[Event], None],
+    ) -> None:
+        """post: enters the inbox from any thread. tell: hands the core an event at once, on the inbox's thread."""
         self._commits = commits
         self._clock = clock
         self._post = post
+        self._tell = tell
+        self._number = 0
         self._waiting: dict[int, Instant] = {}
-        self._unwritten: deque[_Unwritten] = deque()
+        self._unwritten: list[_Unwritten] = []  # by number
         self._is_lost = False
         self._probed_at = Instant(0.0)
         self.dropped = 0
@@ -62,11 +72,13 @@ class RecordWriter:
         body = _body_of(order.record, self._clock.timestamp())
         used = consumed_by(order.record)
         consume = (used,) if used is not None else ()
+        self._number += 1
+        happened = _Unwritten(token=order.token, body=body, number=self._number)
         if self._unwritten and not isinstance(order.record, DecisionRecord):
-            self._keep(_Unwritten(token=order.token, body=body))  # behind those that came first
+            self._keep(happened)  # behind those that came first
             return
         # A decision that is not on disk in time decides nothing, so it is not written later: the guard has taken over.
-        kept = None if isinstance(order.record, DecisionRecord) else _Unwritten(token=order.token, body=body)
+        kept = None if isinstance(order.record, DecisionRecord) else happened
         self._submit(order.token, body, consume, kept)
 
     def look(self, now: Instant) -> None:
@@ -77,7 +89,7 @@ class RecordWriter:
         if self._is_lost and not self._waiting and now - self._probed_at >= PROBE_INTERVAL_S:
             self._probed_at = now
             if self._unwritten:
-                first = self._unwritten.popleft()
+                first = self._unwritten.pop(0)
                 self._submit(first.token, first.body, (), first)
             else:
                 probe = ModeRecord(component=JOURNAL, is_available=False, why="unavailable")
@@ -90,19 +102,19 @@ class RecordWriter:
         at = self._clock.instant()
         if isinstance(outcome, Envelope):
             if token != NO_ANSWER:
-                self._post(RecordStored(at=at, token=token))
+                self._tell(RecordStored(at=at, token=token))
             if self._is_lost:
                 self._is_lost = False
-                self._post(ComponentChanged(at=at, component=JOURNAL, is_available=True))
+                self._tell(ComponentChanged(at=at, component=JOURNAL, is_available=True))
             if self._unwritten:
-                following = self._unwritten.popleft()
+                following = self._unwritten.pop(0)
                 self._submit(following.token, following.body, (), following)
             return
         if kept is not None and not isinstance(outcome, RecordInvalid):
-            self._unwritten.appendleft(kept)
+            self._keep(kept)
         if token != NO_ANSWER:
             was_used = isinstance(outcome, AlreadyConsumed)
-            self._post(RecordRefused(at=at, token=token, code_was_used=was_used))
+            self._tell(RecordRefused(at=at, token=token, code_was_used=was_used))
             if was_used:
                 return
         self._lost(type(outcome).__name__)
@@ -121,13 +133,13 @@ class RecordWriter:
             self.dropped += 1
             log.error("record_dropped dropped=%d", self.dropped)
             return
-        self._unwritten.append(unwritten)
+        insort(self._unwritten, unwritten, key=lambda each: each.number)
 
     def _lost(self, why: str) -> None:
         if not self._is_lost:
             self._is_lost = True
             self._probed_at = self._clock.instant()
-            self._post(ComponentChanged(at=self._clock.instant(), component=JOURNAL, is_available=False, why=why))
+            self._tell(ComponentChanged(at=self._clock.instant(), component=JOURNAL, is_available=False, why=why))
 
 
 def _body_of(record: Record, at: Timestamp) -> MakeBody:

@@ -23,6 +23,7 @@ from drivers.ports import (
     ContactRole,
     Device,
     Reading,
+    ReleaseEndedEarly,
     Signal,
     Thermometer,
 )
@@ -38,14 +39,17 @@ from journal.errors import JournalError
 from journal.store import Journal
 from model.clock import Instant
 from model.directory import Directory
-from model.records import ConsumedCode, StartedRecord
+from model.records import ConflictRecord, ConsumedCode, StartedRecord
 from model.temperature import SensorFault, ThermometerUnavailable
+from passes.holder import step_at
 
 log = logging.getLogger(__name__)
 
 MAX_INBOX: Final = 1_000
 """Items waiting for the core. Beyond it codes are dropped and counted; contacts and answers are always taken."""
 ITEMS_IN_A_TURN: Final = 32
+USED_STEPS_AROUND: Final = 3
+"""A holder's code is taken one step either side; another gate's word about it may be a little late."""
 LOOK_INTERVAL_S: Final = 1.0
 ROOM_INTERVAL_S: Final = 60.0
 TRIM_INTERVAL_S: Final = 86_400.0
@@ -128,7 +132,7 @@ class Terminal:
         self._clock = clock
         self._reader = reader
         self._journal = journal
-        self._writer = RecordWriter(commits=commits, clock=clock, post=self.post)
+        self._writer = RecordWriter(commits=commits, clock=clock, post=self.post, tell=self._advance)
         self._devices = devices
         self._bus = bus
         self._program = program
@@ -136,6 +140,7 @@ class Terminal:
         self._on_alive = on_alive
         self._standing: set[out.AlarmKind] = set()
         self._persons_signal = Signal.OFF
+        self._conflicts: deque[ConsumedCode] = deque(maxlen=100)
         self._inbox: deque[InboxItem] = deque()
         self._entrance = threading.Lock()
         self._is_awake = False  # the consumer runs, or is about to
@@ -255,7 +260,9 @@ class Terminal:
             case Answered():
                 self._writer.answered(item)
             case UsedElsewhere():
-                self._journal.note_used(item.code)
+                self._used_elsewhere(item.code)
+            case ReleaseEndedEarly():
+                self._advance(ev.ReleaseCut(at=item.at))
             case CodeScanned():
                 self._advance(self._reader.read(item))
             case BurstDone():
@@ -276,6 +283,16 @@ class Terminal:
                 self._advance(item)
             case _:
                 self._advance(item)
+
+    def _used_elsewhere(self, code: ConsumedCode) -> None:
+        is_near = abs(code.step - step_at(self._clock.now())) <= USED_STEPS_AROUND
+        if self._clock.trust.is_trusted and not is_near:
+            return  # it could open nothing here; who sends such things wants to fill the memory
+        if self._journal.note_used(code) and code not in self._conflicts:
+            self._conflicts.append(code)  # the bus may say a thing twice
+            log.warning("code_granted_at_two_gates pass=%s step=%d", code.pass_id, code.step)
+            conflict = ConflictRecord(pass_id=code.pass_id, step=code.step)
+            self._writer.store(out.StoreRecord(token=NO_ANSWER, record=conflict))
 
     def _note_directory(self, directory: Directory) -> None:
         self._clock.note_good_time(directory.issued_at)

@@ -4,6 +4,7 @@ Rules:
 - The source is a setting. `ntp`: trusted while the kernel says it is synchronised. `rtc`, `declared`: trusted from the
   start, unless the wall time lies before the last good time that is known (journal, directory, provisioning).
 - While the clock is not trusted, codes are judged by the last good time, which goes on by the monotonic clock.
+- Small jumps are followed, until together they come to JUMP_LIMIT_S.
 - A jump is a difference between the wall clock and its expected course. It is reported once. One of more than
   JUMP_LIMIT_S takes the trust away until the clock is back on its course or, with `ntp`, synchronised again.
 """
@@ -58,6 +59,7 @@ class WallClock:
         self._course_from_s = self._sources.monotonic_s()
         self._course_wall = self._sources.wall()
         self._is_off_course = False
+        self._drifted_s = 0.0
         self.trust = self._judge(self._sources.wall())
 
     def now(self) -> datetime:
@@ -90,13 +92,15 @@ class WallClock:
         wall = self._sources.wall()
         jumped_s = (wall - self._expected_wall()).total_seconds()
         is_jump = abs(jumped_s) > JUMP_NOTICED_S
-        if is_jump and abs(jumped_s) <= JUMP_LIMIT_S:
+        if is_jump and abs(jumped_s) <= JUMP_LIMIT_S and abs(self._drifted_s + jumped_s) <= JUMP_LIMIT_S:
+            self._drifted_s += jumped_s
             self._set_course(wall)
         elif is_jump and self._source is ClockTrust.NTP and self._is_off_course and self._sources.is_ntp_synchronised():
             self._set_course(wall)  # the time server, not a person, has the last word
+            self._drifted_s = 0.0
             is_jump = False
         was_off_course = self._is_off_course
-        self._is_off_course = is_jump and abs(jumped_s) > JUMP_LIMIT_S
+        self._is_off_course = is_jump and self._course_wall != wall
         trust, before = self._judge(wall), self.trust
         self.trust = trust
         if trust.is_trusted:
@@ -116,11 +120,13 @@ class WallClock:
         self._course_wall = wall
 
     def _judge(self, wall: datetime) -> ClockTrust:
-        if self._is_off_course or wall < self._last_good - timedelta(seconds=JUMP_LIMIT_S):
+        if self._is_off_course:
             return ClockTrust.SAVED
-        if self._source is ClockTrust.NTP and not self._sources.is_ntp_synchronised():
-            return ClockTrust.SAVED
-        return self._source
+        if self._source is ClockTrust.NTP:
+            # A time server has the last word, also against a last good time that lies ahead of the truth.
+            return self._source if self._sources.is_ntp_synchronised() else ClockTrust.SAVED
+        is_behind = wall < self._last_good - timedelta(seconds=JUMP_LIMIT_S)
+        return ClockTrust.SAVED if is_behind else self._source
 
 
 def _ask_kernel_for_ntp() -> bool:

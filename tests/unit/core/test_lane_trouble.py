@@ -5,8 +5,10 @@ import pytest
 from gate.core.effects import AlarmKind, ClearAlarm, ReleaseBarrier
 from gate.core.events import ReleaseCut
 from gate.core.visit_states import Passing
+from model.credentials import VerifiedCode
 from model.records import BarrierEvent, BarrierRecord
 from tests.unit.core.lane_dsl import Scene, granted_scene, scan_only, scene
+from tests.unit.model.builders import OTHER_PASS_ID, resident_pass, verified
 
 
 def barrier_events(visit: Scene) -> list[BarrierEvent]:
@@ -56,3 +58,17 @@ class TestStuckObstruction:
     def test_does_not_keep_an_emergency_release_going(self) -> None:
         door = scene().obstruction(True).guard_frees_everybody().waits(10.5)
         assert not door.lane.barrier.is_free
+
+
+class TestCodeShownWhileSomebodyPasses:
+    def neighbour(self) -> VerifiedCode:
+        return verified(credential=resident_pass(pass_id=OTHER_PASS_ID), holder_step=None)
+
+    def test_is_the_next_visits(self) -> None:
+        door = granted_scene(scan_only()).shows(self.neighbour()).door_opens().door_closes().waits(2.5).stored()
+        assert [decision.facts.code for decision in door.decisions][1:] == [self.neighbour()]
+        assert len([release for release in door.releases if release.visit is not None]) == 2
+
+    def test_of_the_same_pass_is_nothing_new(self) -> None:
+        door = granted_scene(scan_only()).shows().door_opens().door_closes().waits(10.0).stored()
+        assert len(door.decisions) == 1

@@ -103,6 +103,25 @@ def test_asking_again_and_again_never_lengthens_beyond_the_maximum(pins: PinFact
     output.stop()
 
 
+def test_what_the_maximum_cut_is_told_and_what_ended_in_its_time_is_not(pins: PinFactory) -> None:
+    clock, told = Clock(), []
+    output = TimedOutput(
+        pins, RELAY, active_high=True, max_on_time_s=10.0, monotonic=clock, on_cut=lambda: told.append(clock.now)
+    )
+    output.on(5.0)
+    clock.now += 5.0
+    output.expire()
+    assert told == []
+    output.on(8.0)
+    clock.now += 7.0
+    output.on(8.0)
+    clock.now += 3.0
+    output.expire()
+    assert not output.is_on
+    assert told == [clock.now]
+    output.stop()
+
+
 def test_without_a_maximum_asking_again_would_hold_it_for_ever(pins: PinFactory) -> None:
     """Ablation: the same, with the maximum out of reach."""
     clock = Clock()

@@ -115,3 +115,20 @@ def test_signed_document_moves_the_last_good_time_forward_only() -> None:
     clock.note_good_time(LAST_GOOD)
     time.pass_s(1.0)
     assert clock.now() == LAST_GOOD + timedelta(hours=5, seconds=1)
+
+
+def test_time_server_beats_a_last_good_time_from_the_future() -> None:
+    time = VirtualTime()
+    clock = WallClock(ClockTrust.NTP, NOON + timedelta(days=365), time.sources())
+    assert clock.trust is ClockTrust.NTP
+    assert clock.now() == NOON
+
+
+def test_many_small_jumps_are_a_large_one() -> None:
+    time = VirtualTime()
+    clock = clock_of(time, ClockTrust.RTC)
+    for _ in range(3):
+        time.pass_s(1.0)
+        time.jump_s(14.0)
+        clock.look()
+    assert clock.trust is ClockTrust.SAVED

@@ -46,13 +46,10 @@ class Scene:
         self.clock = WallClock(ClockTrust.DECLARED, self.time.wall, self.time.sources())
         self.commits = ScriptedCommits()
         self.posted: list[Event] = []
-        self.writer = RecordWriter(commits=self.commits, clock=self.clock, post=self.post)  # type: ignore[arg-type]
+        self.writer = RecordWriter(commits=self.commits, clock=self.clock, post=self.answer, tell=self.posted.append)  # type: ignore[arg-type]
 
-    def post(self, item: Event | Answered) -> None:
-        if isinstance(item, Answered):
-            self.writer.answered(item)
-        else:
-            self.posted.append(item)
+    def answer(self, answered: Answered) -> None:
+        self.writer.answered(answered)
 
     def happens(self, token: int, event: BarrierEvent = BarrierEvent.FIRE) -> None:
         self.writer.store(StoreRecord(token=token, record=BarrierRecord(event=event)))
@@ -90,6 +87,19 @@ def test_what_happened_without_a_journal_is_written_later_in_its_order(scene: Sc
         written.append(scene.commits.answer(works=True)["event"])
     assert written == [event.value for event in events]
     assert [event.is_available for event in scene.news(ComponentChanged)] == [False, True]  # type: ignore[attr-defined]
+
+
+def test_records_that_failed_together_are_written_in_the_order_in_which_they_happened(scene: Scene) -> None:
+    events = [BarrierEvent.FIRE, BarrierEvent.FORCED_OPEN, BarrierEvent.CLOSED]
+    for token, event in enumerate(events, start=1):
+        scene.happens(token, event)
+    for _ in events:
+        scene.commits.answer(works=False)
+    scene.later(PROBE_INTERVAL_S)
+    written = []
+    while scene.commits.waiting:
+        written.append(scene.commits.answer(works=True)["event"])
+    assert written == [event.value for event in events]
 
 
 def test_refused_record_is_told_to_the_core(scene: Scene) -> None:

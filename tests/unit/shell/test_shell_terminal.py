@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 from shell_world import FEVER_SKIN_C, NORMAL_SKIN_C, Bench, Orders
 
-from drivers.ports import CodeScanned, ComponentHealth, ContactChanged, ContactRole, Signal
+from drivers.ports import (
+    CodeScanned,
+    ComponentHealth,
+    ContactChanged,
+    ContactRole,
+    ReleaseEndedEarly,
+    Signal,
+)
 from drivers.ports import Component as Part
 from gate.core import visit_verdict
 from gate.core.effects import AlarmKind
@@ -382,3 +389,47 @@ def test_inbox_is_bounded_for_codes_and_open_for_everything_else(bench: Bench) -
         await until(said(bench.orders, "release"))
 
     play(bench, scene)
+
+
+def test_code_that_two_gates_granted_is_a_conflict_on_record(bench: Bench) -> None:
+    step = step_at(bench.time.wall)
+    used = ConsumedCode(pass_id=bench.phone_pass.credential.pass_id, step=step)
+
+    async def scene() -> None:
+        bench.stand()
+        bench.show(bench.phone_code())
+        await until(said(bench.orders, "release"))
+        bench.terminal.post(UsedElsewhere(code=used))
+        bench.terminal.post(UsedElsewhere(code=used))
+        await until(lambda: any(json.loads(body)["kind"] == "conflict" for body in bench.bodies()))
+
+    play(bench, scene)
+    conflicts = [json.loads(body) for body in bench.bodies() if json.loads(body)["kind"] == "conflict"]
+    assert [(body["pass"], body["holder_step"]) for body in conflicts] == [(used.pass_id, step)]
+
+
+@pytest.mark.parametrize(("steps_away", "is_refused"), [(0, True), (3, True), (4, False), (-40, False)])
+def test_word_of_a_code_that_could_open_nothing_now_is_not_kept(
+    bench: Bench, steps_away: int, is_refused: bool
+) -> None:
+    code = ConsumedCode(pass_id=bench.phone_pass.credential.pass_id, step=step_at(bench.time.wall) + steps_away)
+
+    async def scene() -> None:
+        bench.terminal.post(UsedElsewhere(code=code))
+        bench.stand()
+        await until(said(bench.orders, "measure"))
+
+    play(bench, scene)
+    assert bench.journal.is_consumed(code.pass_id, code.step) is is_refused
+
+
+def test_release_that_the_output_cut_is_ordered_anew(bench: Bench) -> None:
+    async def scene() -> None:
+        bench.terminal.post(ContactChanged(at=bench.clock.instant(), role=ContactRole.GUARD_EMERGENCY, is_active=True))
+        await until(said(bench.orders, "release"))
+        bench.time.pass_s(4.0)
+        bench.terminal.post(ReleaseEndedEarly(at=bench.clock.instant()))
+        await until(lambda: len(bench.orders.of("release")) == 2)
+
+    play(bench, scene)
+    assert [order[1] for order in bench.orders.of("release")] == [10.0, pytest.approx(6.0)]
