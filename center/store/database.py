@@ -144,7 +144,10 @@ def _engine(url: str) -> Engine:
             connect_args: dict[str, Any] = {"check_same_thread": False}
         else:
             connect_args = {}
-        engine = create_engine(parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, connect_args=connect_args)
+        # An error of the driver would carry names and numbers of people into the log.
+        engine = create_engine(
+            parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, connect_args=connect_args, hide_parameters=True
+        )
     except (NoSuchModuleError, ImportError) as error:
         raise ConfigurationError(f"database URL: its driver is not installed ({error})") from error
     except Exception as error:

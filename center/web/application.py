@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -15,7 +16,7 @@ from center.web.json_api import api_router
 from center.web.language import Language, texts_of
 from center.web.pages import Pages, page_router
 from center.web.rendering import Renderer
-from center.web.security import FormRefused, Guard, NotSignedIn
+from center.web.security import HEADERS, FormRefused, Guard, NotSignedIn
 from center.web.services import Services
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def _answer_errors(app: FastAPI, pages: Pages) -> None:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": key.removeprefix("error.")}, status)
         message = texts_of(pages.language(request))(key)
-        return pages.show(request, "error.html", None, status, message=message)
+        return pages.show(request, "error.html", pages.session_if_any(request), status, message=message)
 
     @app.exception_handler(NotSignedIn)
     def not_signed_in(request: Request, error: Exception) -> Response:
@@ -73,9 +74,23 @@ def _answer_errors(app: FastAPI, pages: Pages) -> None:
     @app.exception_handler(HTTPException)
     def http_error(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return words(request, status, "error.not_found")
+        return words(request, status, "error.not_found" if status == 404 else "error.not_understood")
+
+    @app.exception_handler(RequestValidationError)
+    def not_an_address(request: Request, error: Exception) -> Response:
+        # For a person, a page of a passage "abc" is a page that does not exist; a program hears that it asked wrongly.
+        if request.url.path.startswith("/api/"):
+            return words(request, 422, "error.not_understood")
+        return words(request, 404, "error.not_found")
 
     @app.exception_handler(StoreError)
     def store_error(request: Request, error: Exception) -> Response:
         log.error("page_failed cause=%s", error)
         return words(request, 503, "error.busy")
+
+    @app.exception_handler(Exception)
+    def unforeseen(request: Request, error: Exception) -> Response:
+        # The framework raises it once more for the server's log; its answer does not pass the guard that adds headers.
+        response = words(request, 500, "error.unforeseen")
+        response.headers.update(HEADERS)
+        return response

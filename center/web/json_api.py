@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response
 
@@ -15,6 +15,9 @@ from center.web.rendering import Renderer
 from center.web.search_form import read_search
 from center.web.security import SESSION_COOKIE
 from center.web.services import Services
+
+RowNumber = Annotated[int, Path(ge=0, le=2**63 - 1)]
+"""A row's number in an address, as the database can hold it."""
 
 
 def api_router(services: Services, renderer: Renderer, session_of: Callable[[Request], Session]) -> APIRouter:
@@ -41,7 +44,7 @@ def api_router(services: Services, renderer: Renderer, session_of: Callable[[Req
         return JSONResponse({"passages": [to_json(row) for row in rows]})
 
     @router.get("/passages/{record_id}")
-    def passage(request: Request, record_id: int) -> Response:
+    def passage(request: Request, record_id: RowNumber) -> Response:
         session_of(request)
         return JSONResponse(to_json(services.passages.detail(record_id)))
 

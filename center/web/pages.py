@@ -2,10 +2,10 @@
 
 import json
 from datetime import timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
@@ -13,7 +13,9 @@ from center.accounts.sessions import Refused, Session
 from center.desk.decision_body import read_decision
 from center.desk.live import TooManyWatchers
 from center.desk.passages import PAGE_SIZE, PassageFilter
-from center.web.json_api import address_of, set_session_cookie
+from center.errors import ReasonMissing, StoreError
+from center.registry.reveals import Reveals
+from center.web.json_api import RowNumber, address_of, set_session_cookie
 from center.web.language import Language, chosen_language, texts_of
 from center.web.live_stream import live_events
 from center.web.rendering import Renderer
@@ -23,6 +25,8 @@ from center.web.services import Services
 from model.reasons import Outcome, Reason
 
 LANGUAGE_KEPT_S: Final = int(timedelta(days=365).total_seconds())
+HouseholdNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
+_PROBLEMS: Final = {"reason": "error.reason_needed", "shown": "household.shown_already"}
 
 
 class Pages:
@@ -31,6 +35,7 @@ class Pages:
     def __init__(self, services: Services, renderer: Renderer, default_language: Language) -> None:
         self.services = services
         self.renderer = renderer
+        self.reveals = Reveals(services.residents)
         self._default_language = default_language
 
     def language(self, request: Request) -> Language:
@@ -46,6 +51,13 @@ class Pages:
         if session is None:
             raise NotSignedIn
         return session
+
+    def session_if_any(self, request: Request) -> Session | None:
+        """The session of a request that is answered with an error, if the database tells it."""
+        try:
+            return self.session(request)
+        except (NotSignedIn, StoreError):
+            return None
 
     def show(
         self, request: Request, template: str, session: Session | None, status: int = 200, **values: Any
@@ -161,7 +173,7 @@ def _add_live(router: APIRouter, pages: Pages) -> None:
 
 def _add_details(router: APIRouter, pages: Pages) -> None:
     @router.get("/passages/{record_id}")
-    def passage(request: Request, record_id: int) -> Response:
+    def passage(request: Request, record_id: RowNumber) -> Response:
         session = pages.session(request)
         detail = pages.services.passages.detail(record_id)
         body_text = json.dumps(detail.body, ensure_ascii=False, indent=2)
@@ -170,27 +182,52 @@ def _add_details(router: APIRouter, pages: Pages) -> None:
         )
 
     @router.get("/households/{household_id}")
-    def household(request: Request, household_id: int) -> Response:
-        return _household(request, household_id, pages, pages.session(request))
+    def household(request: Request, household_id: HouseholdNumber, shown: str = "", problem: str = "") -> Response:
+        session = pages.session(request)
+        detail = pages.services.residents.household(household_id)
+        revealed = None
+        if shown:
+            revealed = pages.reveals.show(shown, account=session.account, session=session.token_hash)
+            problem = "" if revealed is not None else "shown"
+        return pages.show(
+            request,
+            "household.html",
+            session,
+            household=detail,
+            rows=pages.services.passages.page(PassageFilter(household=household_id)),
+            revealed=revealed,
+            problem=_PROBLEMS.get(problem),
+        )
 
     @router.post("/households/{household_id}/people/{person_id}/reveal")
-    async def reveal(request: Request, household_id: int, person_id: int) -> Response:
+    async def reveal(request: Request, household_id: HouseholdNumber, person_id: RowNumber) -> Response:
         session, form = await _checked_form(request, pages)
-        number = await run_in_threadpool(
-            lambda: pages.services.residents.reveal_id_number(
-                person_id, account=session.account, reason=field(form, "reason")
+        try:
+            token = pages.reveals.ask(
+                person_id, account=session.account, session=session.token_hash, reason=field(form, "reason")
             )
-        )
-        return await run_in_threadpool(_household, request, household_id, pages, session, {person_id: number})
+        except ReasonMissing:
+            return _back_to(household_id, problem="reason")
+        # Shown by the next request, whose address is good once: loading it again shows nothing.
+        return _back_to(household_id, shown=token)
 
-    @router.post("/passes/{pass_id}/revoke")
-    async def revoke(request: Request, pass_id: str) -> Response:
+    @router.post("/households/{household_id}/passes/{pass_id}/revoke")
+    async def revoke(request: Request, household_id: HouseholdNumber, pass_id: str) -> Response:
         session, form = await _checked_form(request, pages)
-        household_id = await run_in_threadpool(
-            lambda: pages.services.residents.revoke_pass(pass_id, account=session.account, reason=field(form, "reason"))
-        )
+        try:
+            await run_in_threadpool(
+                lambda: pages.services.residents.revoke_pass(
+                    pass_id, account=session.account, reason=field(form, "reason")
+                )
+            )
+        except ReasonMissing:
+            return _back_to(household_id, problem="reason")
         pages.services.directory_changed()
-        return RedirectResponse(f"/households/{household_id}", 303)
+        return _back_to(household_id)
+
+
+def _back_to(household_id: int, **query: str) -> Response:
+    return RedirectResponse(f"/households/{household_id}" + (f"?{urlencode(query)}" if query else ""), 303)
 
 
 async def _checked_form(request: Request, pages: Pages) -> tuple[Session, Any]:
@@ -198,16 +235,3 @@ async def _checked_form(request: Request, pages: Pages) -> tuple[Session, Any]:
     form = await request.form()
     require_token(form, session)
     return session, form
-
-
-def _household(
-    request: Request, household_id: int, pages: Pages, session: Session, revealed: dict[int, str] | None = None
-) -> Response:
-    return pages.show(
-        request,
-        "household.html",
-        session,
-        household=pages.services.residents.household(household_id),
-        rows=pages.services.passages.page(PassageFilter(household=household_id)),
-        revealed=revealed or {},
-    )

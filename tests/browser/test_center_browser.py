@@ -174,7 +174,8 @@ def test_an_id_number_is_shown_once_after_a_reason(chromium: Browser, office: Se
     page.get_by_role("button", name="Show in full").first.click()
     expect(page.locator("main")).to_contain_text(NUMBER)
     page.screenshot(path=pictures / "household.png", full_page=True)
-    page.goto(page.url.split("/people")[0])
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("was shown once")
     expect(page.locator("main")).not_to_contain_text(NUMBER)
     desk.context.close()
     assert desk.complaints == []

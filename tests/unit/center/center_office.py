@@ -60,6 +60,7 @@ class Office:
         create_vault_file(folder / "vault.json")
         vault = load_vault(folder / "vault.json")
         import_csv(self.store, vault, write_register(folder), zone=ZONE)
+        self.residents = Residents(self.store, vault)
         self.device = Device()
         self.keeper = RecordKeeper(self.store)
         self.keeper.keep([*self.device.decisions(3), self.device.passage(3)])
@@ -84,7 +85,7 @@ class Office:
             gates=gates,
             chains=ChainView(self.store),
             live=self.live,
-            residents=Residents(self.store, vault),
+            residents=self.residents,
             health=lambda: self.health,
             directory_changed=self._note_change,
         )

@@ -11,11 +11,13 @@ from center_kit import HOUSEHOLD, PASS_ID
 from center_office import PASSWORD, ZONE, Office
 from fastapi.testclient import TestClient
 
+from center.accounts.audit import newest
 from center.accounts.sessions import FAILURES_MAX, SESSION_MAX_S, FailureLimit, Refused, Sessions, SignedIn
-from center.accounts.users import Role
+from center.accounts.users import Account, Role
 from center.desk.gates import Mode
 from center.errors import NotAllowed
 from center.ingest.extract import columns_of
+from center.registry.reveals import SHOWN_WITHIN_S, Reveals
 from center.web.language import Language, chosen_language, texts_of
 from center.web.search_form import read_search
 from center.web.services import Health
@@ -27,6 +29,7 @@ from model.records import PassageEnd, VisitStep
 from model.rules import Check, Direction
 from model.temperature import IndeterminateWhy, SensorFault, Site, TemperatureOutcome
 
+REVOKE = f"/households/{HOUSEHOLD}/passes/{PASS_ID}/revoke"
 WEB = Path(__file__).resolve().parents[3] / "center" / "web"
 
 
@@ -123,19 +126,19 @@ def test_signing_out_ends_the_session_wherever_its_cookie_is(office: Office) -> 
 def test_a_form_without_its_sessions_token_is_refused(office: Office, token: str | None) -> None:
     client = office.client("office")
     fields = {"reason": "card lost"} | ({"csrf": token} if token is not None else {})
-    assert client.post(f"/passes/{PASS_ID}/revoke", data=fields).status_code == 403
+    assert client.post(REVOKE, data=fields).status_code == 403
     assert client.post("/signout", data=fields).status_code == 403
     assert office.directory_changes == 0
 
 
 def test_if_tokens_were_not_checked_a_forged_form_would_revoke(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("center.web.pages.require_token", lambda form, session: None)
-    assert office.client("office").post(f"/passes/{PASS_ID}/revoke", data={"reason": "card lost"}).status_code == 303
+    assert office.client("office").post(REVOKE, data={"reason": "card lost"}).status_code == 303
 
 
 def test_the_token_of_another_session_is_refused(office: Office) -> None:
     other = token_in(office.client("duty").get("/").text)
-    answer = office.client("office").post(f"/passes/{PASS_ID}/revoke", data={"csrf": other, "reason": "card lost"})
+    answer = office.client("office").post(REVOKE, data={"csrf": other, "reason": "card lost"})
     assert answer.status_code == 403
 
 
@@ -158,17 +161,58 @@ def test_an_officer_reveals_nothing_and_the_office_does_with_a_reason(office: Of
     assert duty.post(path, data={"csrf": token_in(page), "reason": "clinic asks"}).status_code == 403
     client = office.client("office")
     token = token_in(client.get(f"/households/{HOUSEHOLD}").text)
-    assert client.post(path, data={"csrf": token, "reason": ""}).status_code == 400
     answer = client.post(path, data={"csrf": token, "reason": "clinic asks"})
-    assert "11010519491231002X" in answer.text
-    assert answer.headers["cache-control"] == "no-store"
+    shown = client.get(answer.headers["location"])
+    assert "11010519491231002X" in shown.text
+    assert shown.headers["cache-control"] == "no-store"
     assert "11010519491231002X" not in client.get(f"/households/{HOUSEHOLD}").text
+
+
+def test_a_number_is_shown_once_and_each_showing_is_audited(office: Office) -> None:
+    def reveals() -> int:
+        with office.store.reading() as connection:
+            return sum(line.action == "id_number_revealed" for line in newest(connection, 100))
+
+    client = office.client("office")
+    token = token_in(client.get(f"/households/{HOUSEHOLD}").text)
+    form = {"csrf": token, "reason": "clinic asks"}
+    location = client.post(f"/households/{HOUSEHOLD}/people/1/reveal", data=form).headers["location"]
+    assert reveals() == 0
+    # Neither another officer's browser nor another session of the same account is shown it.
+    for other in (office.client("duty"), office.client("office")):
+        assert "11010519491231002X" not in other.get(location).text
+    assert ("11010519491231002X" in client.get(location).text, reveals()) == (True, 1)
+    again = client.get(location).text
+    assert ("11010519491231002X" in again, "was shown once" in again, reveals()) == (False, True, 1)
+
+
+def test_a_number_that_nobody_looked_at_is_forgotten(office: Office) -> None:
+    moment = [1_000_000]
+    reveals = Reveals(office.residents, now=lambda: moment[0])
+    account = Account(id=1, name="office", role=Role.OFFICE)
+    tokens = [reveals.ask(1, account=account, session="s", reason="clinic asks") for _ in range(2)]
+    moment[0] += SHOWN_WITHIN_S * 1000 - 1
+    assert reveals.show(tokens[0], account=account, session="s") is not None
+    moment[0] += 1
+    assert reveals.show(tokens[1], account=account, session="s") is None
+
+
+def test_a_blank_reason_leads_back_to_the_household(office: Office) -> None:
+    client = office.client("office")
+    token = token_in(client.get(f"/households/{HOUSEHOLD}").text)
+    for path in (f"/households/{HOUSEHOLD}/people/1/reveal", REVOKE):
+        answer = client.post(path, data={"csrf": token, "reason": "  "})
+        assert answer.status_code == 303
+        page = client.get(answer.headers["location"]).text
+        assert "3-2-501" in page
+        assert "State a reason of 4 to 200 characters." in page
+    assert office.directory_changes == 0
 
 
 def test_a_revocation_reaches_the_directory(office: Office) -> None:
     client = office.client("office")
     token = token_in(client.get(f"/households/{HOUSEHOLD}").text)
-    answer = client.post(f"/passes/{PASS_ID}/revoke", data={"csrf": token, "reason": "card lost"})
+    answer = client.post(REVOKE, data={"csrf": token, "reason": "card lost"})
     assert (answer.status_code, office.directory_changes) == (303, 1)
 
 
@@ -225,12 +269,42 @@ def test_health_says_what_is_wrong(office: Office) -> None:
     assert (answer.status_code, answer.json()) == (503, {"bus": False, "ingest": True})
 
 
-def test_what_is_not_there_is_said_in_words(office: Office) -> None:
+@pytest.mark.parametrize(("language", "words"), [("en", "There is nothing here."), ("zh", "这里没有内容。")])
+def test_what_is_not_there_is_said_in_words(office: Office, language: str, words: str) -> None:
     client = office.client("duty")
-    for path in ("/nothing", "/passages/999999", "/households/999999", "/passages/x"):
-        answer = client.get(path)
-        assert answer.status_code in (404, 422)
-        assert "Traceback" not in answer.text
+    numbers = ("x", "999999", "99999999999999999999999", "-1", "1.5")
+    for path in ("/nothing", *(f"/{kind}/{number}" for kind in ("passages", "households") for number in numbers)):
+        answer = client.get(path, headers={"accept-language": language})
+        assert answer.status_code == 404, path
+        assert words in answer.text
+        # Whoever is signed in stays so, and sees it.
+        assert 'action="/signout"' in answer.text
+    assert 'action="/signout"' not in office.client().get("/nothing").text
+
+
+def test_a_program_that_asks_wrongly_hears_it_in_json(office: Office) -> None:
+    client = office.client("duty")
+    for path, status in (("x", 422), ("99999999999999999999999", 422), ("999999", 404)):
+        answer = client.get(f"/api/passages/{path}")
+        assert answer.status_code == status
+        assert answer.json()["error"] in ("not_understood", "not_found")
+    assert client.post("/api/signin", json={"name": 7}).json() == {"error": "not_understood"}
+
+
+def test_what_nobody_foresaw_is_said_in_words(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed_in = office.client("duty")
+    client = TestClient(office.app, cookies=dict(signed_in.cookies), raise_server_exceptions=False)
+
+    def failing(*arguments: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(office.residents.__class__, "household", failing)
+    monkeypatch.setattr("center.desk.gates.GateView.all", failing)
+    answer = client.get(f"/households/{HOUSEHOLD}")
+    assert (answer.status_code, "a secret" in answer.text, "unforeseen" in answer.text) == (500, False, True)
+    assert 'action="/signout"' in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert client.get("/api/gates").json() == {"error": "unforeseen"}
 
 
 # Signing in
