@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -93,5 +94,8 @@ def _become(command: str, rest: Sequence[str], variables: Mapping[str, str]) -> 
     module = ["gatehouse", "street"] if command == "run" else ["bootstrap.lanes"]
     os.environ.update(variables)
     sys.stdout.flush()
+    if command == "run":
+        # A Ctrl-C between two programs would print a trace: it waits until the next one can say that it stops.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     # -P: a folder named `model` where the person stands must not come before ours.
     os.execv(python, [python, "-P", "-m", *module, *rest])

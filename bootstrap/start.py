@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 """First thing that runs. Written so that any Python 3, and Python 2.7, can read it and say what is wrong.
 
-Usage: start.py run|test|prepare [arguments]. Exit code 3: the machine could not be set up; the words say why.
+Usage: start.py run|test|prepare [arguments]. Exit code 3: the machine could not be set up; 130: Ctrl-C. The words say why.
 """
 
 import os
@@ -47,4 +47,8 @@ def _say(words):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        _say("\nStopped. 已停止。\n")
+        sys.exit(130)

@@ -30,6 +30,12 @@ class _People:
         self._began = began
         self._lock = threading.Lock()
         self._events: list[Row] = []
+        self._closed: BrokenPipeError | None = None
+
+    def raise_if_nobody_listens(self) -> None:
+        """Raise BrokenPipeError when a line could not be told, because whoever read us has gone."""
+        if self._closed is not None:
+            raise self._closed
 
     def take(self, line: str) -> None:
         try:
@@ -40,7 +46,10 @@ class _People:
             self._events.append(event)
         words = _in_words(event)
         if words:
-            tell(self._began, words)
+            try:
+                tell(self._began, words)
+            except BrokenPipeError as error:
+                self._closed = error
 
     def of(self, kind: str) -> list[Row]:
         with self._lock:
@@ -84,6 +93,7 @@ def run_check(
 def _wait_for_the_plan(people: _People, supervisor: Supervisor, began: float) -> None:
     """Until the people's plan is done. Raises CommandTrouble when somebody died, or it takes too long."""
     while not people.of("done"):
+        people.raise_if_nobody_listens()
         troubles = people.of("trouble")
         dead = supervisor.look()
         if dead:

@@ -25,6 +25,8 @@ from gatehouse.street.making import DEMO_USER, Stamp, clear, make, read_stamp, r
 from gatehouse.street.processes import Supervisor
 from gatehouse.street.running import FIRST_WEB_PORT, RunningStreet, choose_ports
 from gatehouse.street.words import Language, language_of, name_of, phrase
+from model.rules import Direction
+from simulator.people import Behaviour
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,9 @@ Examples:
 {EXIT_CODES_HELP}"""
 _LOOK_EVERY_S = 0.5
 _CHECK_TEMPO = 0.4
+# The street's rules measure the way in alone: what a thermometer would have said is not seen on the way out.
+_UNMEASURED_GATES = frozenset(plan.device for plan in GATES if plan.direction is Direction.OUT)
+_BODY_TEMPERATURES = frozenset({Behaviour.FEVER.value, Behaviour.COLD_FOREHEAD.value})
 
 
 def street(
@@ -90,6 +95,7 @@ def _live(street: StreetFolder, port: int | None, spoken: Language, *, tempo: fl
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 time.sleep(_LOOK_EVERY_S)
+                teller.raise_if_nobody_listens()
                 for child in supervisor.look():
                     running.restart(child)
         say()
@@ -101,18 +107,21 @@ def _check(port: int | None, seed: int, *, keep: bool) -> int:
     """A street of its own, so that a running one is not disturbed; returns the exit code."""
     folder = Path(tempfile.mkdtemp(prefix="gatehouse-check-"))
     street = StreetFolder(folder=folder)
-    code = int(ExitCode.ENVIRONMENT)
     _end_when_too_slow(CHECK_AT_MOST_S)
+    is_told_about = keep
     try:
         with _torn_down() as (supervisor, wires):
             code = run_check(street, wires, supervisor, port, seed=seed, tempo=_CHECK_TEMPO)
+        is_told_about |= code != int(ExitCode.OK)
+    except Exception as error:
+        # Whoever ended the check, by Ctrl-C or by closing the pipe, does not look for its logs.
+        is_told_about |= not isinstance(error, BrokenPipeError)
+        raise
     finally:
-        if keep:
-            say(f"Kept: {folder}")
-        elif code == int(ExitCode.OK):
+        if not is_told_about:
             remove(folder)
         else:
-            say(f"The logs of this check: {street.logs}")
+            complain(f"Kept: {folder}" if keep else f"The logs of this check: {street.logs}")
     return code
 
 
@@ -134,7 +143,7 @@ def _made(street: StreetFolder, spoken: Language, *, seed: int) -> Stamp:
 def _introduce(running: RunningStreet, stamp: Stamp, spoken: Language, *, took_s: float) -> None:
     url = f"http://localhost:{running.ports.web}/"
     settings = running.street.settings(GATES[0])
-    shown = Path(os.path.relpath(settings)) if settings.is_relative_to(Path.cwd()) else settings
+    shown = _from_here(settings)
     other = Language.EN if spoken is Language.ZH else Language.ZH
     for language in (spoken, other):
         say()
@@ -144,17 +153,38 @@ def _introduce(running: RunningStreet, stamp: Stamp, spoken: Language, *, took_s
         say(phrase(language, "broker_at", port=running.ports.broker))
         say(phrase(language, "gates_are"))
         say(phrase(language, "logs_at", folder=running.street.logs))
-        say(phrase(language, "look_at", settings=shown))
+        say(phrase(language, "look_at", program=_program(), settings=shown))
     say()
 
 
+def _program() -> Path:
+    """This command as it can be typed where the person stands."""
+    return _from_here(Path(sys.prefix) / "bin" / "gatehouse")
+
+
+def _from_here(path: Path) -> Path:
+    return Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path
+
+
 class PeopleTeller:
-    """Tells what the people of a street see, a line each. Called on the thread that reads their process."""
+    """Tells what the people of a street see, a line each. `take` is called on the thread that reads their process."""
 
     def __init__(self, spoken: Language) -> None:
         self._spoken = spoken
+        self._closed: BrokenPipeError | None = None
+
+    def raise_if_nobody_listens(self) -> None:
+        """Raise BrokenPipeError when a line could not be told, because whoever read us has gone. Main thread."""
+        if self._closed is not None:
+            raise self._closed
 
     def take(self, line: str) -> None:
+        try:
+            self._tell(line)
+        except BrokenPipeError as error:
+            self._closed = error
+
+    def _tell(self, line: str) -> None:
         try:
             event: dict[str, Any] = json.loads(line)
         except ValueError:
@@ -168,6 +198,9 @@ class PeopleTeller:
 
 def visit_in_words(visit: dict[str, Any], spoken: Language) -> str:
     """One visit as a line."""
+    what = name_of(spoken, "behaviour", str(visit["behaviour"]))
+    if visit["behaviour"] in _BODY_TEMPERATURES and visit["gate"] in _UNMEASURED_GATES:
+        what += phrase(spoken, "not_measured")
     answers = " → ".join(name_of(spoken, "answer", str(answer)) for answer in visit["answers"])
     after_s = visit["answered_after_s"]
     return phrase(
@@ -176,7 +209,7 @@ def visit_in_words(visit: dict[str, Any], spoken: Language) -> str:
         time=f"{datetime.now().astimezone():%H:%M:%S}",
         gate=visit["gate"],
         name=visit["name"],
-        what=name_of(spoken, "behaviour", str(visit["behaviour"])),
+        what=what,
         scanner=name_of(spoken, "scanner", str(visit["scanner"])),
         answer=answers,
         after="" if after_s is None else phrase(spoken, "after", seconds=after_s),
@@ -194,6 +227,8 @@ def _torn_down() -> Iterator[tuple[Supervisor, Wires]]:
         _be_deaf()
         supervisor.stop_all()
         remove(wires.folder)
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.flush()
 
 
 @contextlib.contextmanager
@@ -240,4 +275,3 @@ def _be_deaf() -> None:
     """While children are stopped, a second Ctrl-C must not leave half of them behind."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
-    sys.stdout.flush()

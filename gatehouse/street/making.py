@@ -79,12 +79,13 @@ def clear(street: StreetFolder) -> None:
 def make(street: StreetFolder, *, seed: int = 2020) -> Stamp:
     """Make keys, register and passes; the centre's import and the stamp are left to the caller."""
     now = datetime.now(UTC)
-    for folder in (street.folder, street.logs, street.center):
+    for folder in (street.folder, street.logs, street.center, street.register):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     provision_site(street.site.folder, COMMUNITY, [plan.device for plan in GATES], now=now)
     households = make_households(seed)
     issued = _Office(street.site, now, random.Random(seed)).issue_all(households)
-    write_csv_files(street.register, COMPOUND, households, [row for row, _ in issued])
+    for file in write_csv_files(street.register, COMPOUND, households, [row for row, _ in issued]):
+        file.chmod(0o600)
     walkers = [resident for _, resident in issued if resident is not None]
     special = [each for each in walkers if each.behaviour is not Behaviour.NORMAL]
     usual = [each for each in walkers if each.behaviour is Behaviour.NORMAL]

@@ -59,9 +59,9 @@ _PHRASES: dict[str, dict[Language, str]] = {
     "logs_at": _both("  Logs        {folder}", "  日志        {folder}"),
     "look_at": _both(
         "Open the centre in a browser: both gates are online, passages come in as people walk. Each line below is a\n"
-        "person at a gate. Try `gatehouse doctor {settings}`. Ctrl-C stops everything.",
+        "person at a gate. Try `{program} doctor {settings}`. Ctrl-C stops everything.",
         "在浏览器中打开值班中心：两个门岗在线，居民通行时记录实时出现。下面每一行是一位居民。\n"
-        "可以试试 `gatehouse doctor {settings}`。按 Ctrl-C 全部停止。",
+        "可以试试 `{program} doctor {settings}`。按 Ctrl-C 全部停止。",
     ),
     "stopping": _both("Stopping …", "正在停止……"),
     "stopped": _both("Everything is stopped. Start again with ./run", "已全部停止。再次启动：./run"),
@@ -69,6 +69,7 @@ _PHRASES: dict[str, dict[Language, str]] = {
         "{time}  {gate:<11} {name} {what}, {scanner}: {answer}{after}",
         "{time}  {gate:<11} {name} {what}，{scanner}：{answer}{after}",
     ),
+    "not_measured": _both(" (the way out does not measure)", "（出门不测温）"),
     "after": _both(" after {seconds:.1f} s", "（{seconds:.1f} 秒）"),
     "port_taken": _both(
         "Port {wanted} is in use; the centre takes {port}.", "端口 {wanted} 已被占用，值班中心改用 {port}。"

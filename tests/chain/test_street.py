@@ -17,15 +17,20 @@ SECOND_START_WITHIN_S = 15.0  # the promise is 5 s on an idle machine; tests sha
 STOP_WITHIN_S = 15.0
 
 
-def start(*words: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "gatehouse", "street", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-    )
+def start(*words: str, temporary: Path | None = None, stderr: Path | None = None) -> "subprocess.Popen[str]":
+    """temporary: where it makes its own folders; stderr: a file for what it complains, else it comes with the rest."""
+    variables = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    if temporary is not None:
+        variables["TMPDIR"] = str(temporary)
+    with open(stderr or os.devnull, "w", encoding="utf-8") as complaints:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "gatehouse", "street", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if stderr is None else complaints,
+            text=True,
+            cwd=CHECKOUT,
+            env=variables,
+        )
 
 
 def wait_until_up(street: "subprocess.Popen[str]", within_s: float) -> None:
@@ -90,3 +95,38 @@ def test_a_street_stops_cleanly_starts_again_quickly_and_leaves_nobody_behind(tm
     street.kill()  # no chance to clean up: the kernel takes the children along
     street.wait(STOP_WITHIN_S)
     assert none_left(children), alive(children)
+
+
+def test_ctrl_c_while_the_street_is_made_is_told_and_the_next_start_makes_it_anew(tmp_path: Path) -> None:
+    street = start("--dir", str(tmp_path / "street"), "--language", "en")
+    assert street.stdout is not None
+    assert "Making" in street.stdout.readline()
+    street.send_signal(signal.SIGINT)
+    said = street.stdout.read()
+    assert street.wait(STOP_WITHIN_S) == 130
+    assert said == "Stopped. 已停止。\n"
+    assert not (tmp_path / "street" / "street.json").exists()
+
+
+def test_an_interrupted_check_is_told_and_leaves_no_folder(tmp_path: Path) -> None:
+    check = start("--check", temporary=tmp_path)
+    assert check.stdout is not None
+    while "starting broker" not in check.stdout.readline():
+        assert check.poll() is None
+    check.send_signal(signal.SIGINT)
+    said = check.stdout.read()
+    assert check.wait(STOP_WITHIN_S) == 130
+    assert said.endswith("Stopped. 已停止。\n")
+    assert "Traceback" not in said
+    assert list(tmp_path.glob("gatehouse-check-*")) == []
+
+
+def test_a_street_whose_reader_goes_ends_in_order(tmp_path: Path) -> None:
+    street = start("--dir", str(tmp_path / "street"), "--tempo", "0.1", stderr=tmp_path / "stderr")
+    wait_until_up(street, UP_WITHIN_S)
+    children = psutil.Process(street.pid).children()
+    assert street.stdout is not None
+    street.stdout.close()  # as `head` does; the next person at a gate is the next line
+    assert street.wait(UP_WITHIN_S) == 0
+    assert none_left(children)
+    assert (tmp_path / "stderr").read_text(encoding="utf-8") == ""

@@ -3,6 +3,7 @@
 import ast
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import namedtuple
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import environment, lanes, native
+from bootstrap import environment, lanes, native, prepare
 from bootstrap.commands import run_command, trouble_of
 from bootstrap.lanes import Command, Lane, Verdict, run_lane
 from bootstrap.words import Trouble
@@ -112,6 +113,35 @@ def test_the_first_file_is_read_by_an_old_python_and_says_that_it_is_old(tmp_pat
     assert done.returncode == 3
     assert "Python 3.11 or newer is needed" in done.stderr.decode()
     assert "3.9" in done.stderr.decode()
+
+
+def test_a_ctrl_c_while_it_still_loads_is_told_in_words(tmp_path: Path) -> None:
+    shutil.copytree(CHECKOUT / "bootstrap", tmp_path / "bootstrap")
+    loads_for_long = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(20)\n"
+    (tmp_path / "bootstrap/prepare.py").write_text(loads_for_long)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "bootstrap/start.py", "run"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert "Stopped" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("command", "is_held_back"), [("run", True), ("test", False)])
+def test_a_ctrl_c_between_two_programs_waits_for_the_one_that_can_tell_it(
+    command: str, is_held_back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks: list[set[int]] = []
+    monkeypatch.setattr(os, "execv", lambda *_: masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, set())))
+    try:
+        prepare._become(command, [], {})
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    assert (signal.SIGINT in masks[0]) is is_held_back
 
 
 def lane(*programs: str, at_most_s: float = 20.0) -> Lane:

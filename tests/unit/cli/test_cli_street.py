@@ -1,7 +1,10 @@
 """A street's parts: settings that a real terminal takes, wires that match them, a stamp, words in two languages."""
 
+import json
 import os
 import socket
+import stat
+import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -172,6 +175,46 @@ def test_a_visit_is_told_in_one_line() -> None:
     }
     line = command.visit_in_words(visit, Language.EN)
     assert line.endswith("gate-1-in   张* has a fever, camera: alarm → red lamp after 7.2 s")
+
+
+def test_a_fever_on_the_way_out_is_told_as_not_measured() -> None:
+    visit = {"gate": "gate-2-out", "name": "李*", "behaviour": "fever", "scanner": "serial", "answers": ["opened"]}
+    line = command.visit_in_words(visit | {"answered_after_s": None}, Language.EN)
+    assert line.endswith("李* has a fever (the way out does not measure), hand scanner: barrier opened")
+    usual = command.visit_in_words(visit | {"answered_after_s": None, "behaviour": "normal"}, Language.EN)
+    assert "measure" not in usual
+
+
+def test_a_street_whose_reader_has_gone_says_so_to_its_main_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(words: str) -> None:
+        raise BrokenPipeError
+
+    teller = command.PeopleTeller(Language.EN)
+    monkeypatch.setattr(command, "say", closed)
+    visit = {"event": "visit", "gate": "gate-1-in", "name": "李*", "behaviour": "normal", "scanner": "serial"}
+    teller.raise_if_nobody_listens()
+    teller.take(json.dumps(visit | {"answers": ["opened"], "answered_after_s": 1.0}))  # must not end its thread
+    with pytest.raises(BrokenPipeError):
+        teller.raise_if_nobody_listens()
+
+
+def test_the_register_is_the_owners_alone(street: StreetFolder) -> None:
+    files = [*street.register.glob("*.csv"), street.people]
+    assert len(files) == 5
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert stat.S_IMODE(street.register.stat().st_mode) == 0o700
+
+
+def test_what_the_street_tells_to_try_can_be_typed_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.chdir(tmp_path)
+    assert str(command._program()) == ".venv/bin/gatehouse"
+    monkeypatch.setattr(sys, "prefix", "/elsewhere/.venv")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert str(command._program()) == "/elsewhere/.venv/bin/gatehouse"
 
 
 def test_a_street_that_runs_already_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
