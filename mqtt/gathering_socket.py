@@ -9,6 +9,8 @@ import ssl
 from typing import Any, Final
 
 READ_BYTES: Final = 64 * 1024
+_RECORD_BYTES: Final = 16 * 1024
+"""The longest record of TLS (RFC 8446, 5.1)."""
 UNSENT_MAX_BYTES: Final = 64 * 1024
 
 
@@ -32,11 +34,23 @@ class GatheringSocket(ssl.SSLSocket):
     def recv(self, buflen: int = READ_BYTES, flags: int = 0) -> bytes:
         """At most buflen bytes; raises as the base class does when there are none yet."""
         if self._position >= len(self._heard):
-            self._heard, self._position = super().recv(READ_BYTES, flags), 0
+            self._heard, self._position = self._gather(), 0
         began = self._position
         piece = self._heard[began : began + buflen]
         self._position = began + len(piece)
         return piece
+
+    def _gather(self) -> bytes:
+        """All that has arrived: OpenSSL gives one record at a time, and a broker makes one of each packet."""
+        pieces = [self.read(_RECORD_BYTES)]
+        size = len(pieces[0])
+        while pieces[-1] and size < READ_BYTES:
+            try:
+                pieces.append(self.read(_RECORD_BYTES))
+            except OSError:
+                break  # nothing more now; what it means if it is a loss, the next read tells
+            size += len(pieces[-1])
+        return b"".join(pieces)
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Keep it for `flush`. Raises SSLWantWriteError when the other end leaves no room for more."""
