@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 """First thing that runs. Written so that any Python 3, and Python 2.7, can read it and say what is wrong.
 
-Usage: start.py run|test|prepare [arguments]. Exit code 3: the machine could not be set up; 130: Ctrl-C. The words say why.
+Usage: start.py run|test|prepare [arguments]. Exit code 3: the machine could not be set up; 130: Ctrl-C.
 """
 
 import os

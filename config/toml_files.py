@@ -1,5 +1,6 @@
 """A TOML file into a pydantic model, or into the list of everything that is wrong with it."""
 
+import codecs
 import json
 import tomllib
 import types
@@ -38,6 +39,10 @@ def read_table(file: Path) -> Table:
         raise SettingsError([Problem(file=file, key="", message=f"{error.strerror}", hint=hint)]) from error
     if len(content) > FILE_LIMIT:
         raise SettingsError([Problem(file=file, key="", message=f"larger than {FILE_LIMIT} bytes", hint="shorten it")])
+    if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        message = "is not TOML: it begins with a byte order mark (BOM)"
+        hint = "save it as UTF-8 without BOM (Notepad: encoding UTF-8, not UTF-8 with BOM)"
+        raise SettingsError([Problem(file=file, key="", message=message, hint=hint)])
     try:
         return tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -19,7 +19,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from config.problems import SettingsError
+from config.problems import Problem, SettingsError
 from config.rules import load_rules
 from config.settings import TerminalSettings, load_settings
 from drivers.errors import DriverError
@@ -50,10 +50,7 @@ def look_over(settings_file: Path) -> list[Finding]:
     try:
         settings = load_settings(settings_file)
     except SettingsError as error:
-        return [
-            _bad("settings", f"{problem.key or problem.file}: {problem.message}", problem.hint or "correct this key")
-            for problem in error.problems
-        ]
+        return [_bad("settings", _placed(problem), problem.hint or "correct this key") for problem in error.problems]
     findings = [_well("settings", f"{settings_file}: {settings.identity.device}, {settings.identity.direction.value}")]
     for look in _LOOKS:
         findings += look(settings)
@@ -65,7 +62,7 @@ def _rules(settings: TerminalSettings) -> Iterator[Finding]:
         rules = load_rules(settings.rules)
     except SettingsError as error:
         for problem in error.problems:
-            yield _bad("rules", f"{problem.key or problem.file}: {problem.message}", problem.hint or "correct this key")
+            yield _bad("rules", _placed(problem), problem.hint or "correct this key")
         return
     if rules.community != settings.identity.community:
         words = f"{settings.rules} belongs to {rules.community}, the gate to {settings.identity.community}"
@@ -116,7 +113,10 @@ def _thermometer(settings: TerminalSettings) -> Iterator[Finding]:
     try:
         bus = open_bus(wanted.bus)
     except (OSError, DriverError) as error:
-        yield _bad("thermometer", f"bus {wanted.bus}: {error}", "enable I2C (raspi-config), add this user to group i2c")
+        hint = "enable I2C (raspi-config), add this user to group i2c"
+        if isinstance(wanted.bus, str) and wanted.bus.startswith("unix:"):
+            hint = "start the twin that makes this socket (docs/simulated-hardware.md), or name a real bus"
+        yield _bad("thermometer", f"bus {wanted.bus}: {error}", hint)
         return
     try:
         bus.write_then_read(wanted.address, _MLX90614_OBJECT, 3)
@@ -243,6 +243,9 @@ def _broker(host: str, port: int, context: ssl.SSLContext) -> Finding:
 def _disk(settings: TerminalSettings) -> Iterator[Finding]:
     folder = settings.state_dir
     parent = next(each for each in (folder, *folder.parents) if each.exists())
+    if not parent.is_dir():
+        yield _bad("disk", f"state_dir {folder}: {parent} is a file, not a folder", "move it away, or change state_dir")
+        return
     if not os.access(parent, os.W_OK):
         yield _bad("disk", f"{parent} may not be written by this user", "chown it to the terminal's user")
         return
@@ -255,6 +258,11 @@ def _disk(settings: TerminalSettings) -> Iterator[Finding]:
         yield _bad("disk", words, "free some space, or lower journal.kept_days or journal.records_per_day")
     else:
         yield _well("disk", f"{free // 1_000_000} MB free in {parent}")
+
+
+def _placed(problem: Problem) -> str:
+    place = f"{problem.file}: {problem.key}" if problem.key else str(problem.file)
+    return f"{place}: {problem.message}"
 
 
 def _well(part: str, words: str) -> Finding:

@@ -73,7 +73,7 @@ def test_every_problem_of_the_settings_is_told_at_once(gate: Gate) -> None:
     file = gate.street.folder / "terminal.toml"
     file.write_text(as_toml(gate.table), encoding="utf-8")
     words = " ".join(finding.words for finding in look_over(file))
-    assert "barrier.pin" in words
+    assert f"{file}: barrier.pin" in words
     assert "colour" in words
 
 
@@ -114,6 +114,32 @@ def test_a_disk_too_small_for_the_promised_journal_is_told(gate: Gate) -> None:
     assert enough or "promised to the journal" in found["disk"].words
     gate.table["state_dir"] = "/proc/gatehouse"
     assert "disk" in wrong(gate.look())
+
+
+def test_a_state_folder_that_is_a_file_is_told(gate: Gate, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    for place in (tmp_path / "state", tmp_path / "state" / "below"):
+        gate.table["state_dir"] = str(place)
+        found = gate.look()
+        assert "disk" in wrong(found)
+        assert "is a file, not a folder" in found["disk"].words
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_told_as_what_it_is(gate: Gate, encoding: str) -> None:
+    file = gate.street.folder / "terminal.toml"
+    file.write_text(as_toml(gate.table), encoding=encoding)
+    (finding,) = look_over(file)
+    assert f"{file}: is not TOML: it begins with a byte order mark" in finding.words
+    assert "without BOM" in finding.hint
+
+
+def test_a_twin_that_is_not_there_is_not_looked_for_in_raspi_config(gate: Gate, tmp_path: Path) -> None:
+    gate.table["thermometer"]["bus"] = f"unix:{tmp_path / 'nobody'}"
+    found = gate.look()["thermometer"]
+    assert not found.is_well
+    assert "raspi-config" not in found.hint
+    assert "twin" in found.hint
 
 
 def test_hardware_that_this_machine_lacks_is_told(gate: Gate) -> None:
