@@ -79,14 +79,17 @@ def user() -> None:
 def user_add(
     settings: SettingsArgument,
     name: Annotated[str, typer.Argument(help="name to sign in with")],
-    role: Annotated[str, typer.Option(help="officer (watches) or office (also reveals and revokes)")] = "officer",
+    role: Annotated[
+        str | None,
+        typer.Option(help="officer (watches) or office (also reveals and revokes); else as before, or officer"),
+    ] = None,
 ) -> None:
-    """Add somebody, or give somebody a new password and role."""
+    """Add somebody, or give somebody a new password; the role stays unless another is named."""
     from gatehouse.register import add_user, open_office
 
     with open_office(settings) as office:
-        add_user(office, name, _new_password(name), role)
-    say(f"{name} may sign in as {role}.")
+        given = add_user(office, name, _new_password(name), role)
+    say(f"{name} may sign in as {given.value}.")
 
 
 @directory_app.callback()

@@ -9,6 +9,10 @@ from center.app import BusSettings, CenterSettings, TlsSettings
 from config.problems import Problem, SettingsError
 from config.sections import ConfigPath
 from config.toml_files import Section, read_table, validate
+from model.identities import CommunityId
+from passes.errors import PassError
+from passes.key_files import load_public_key, load_signing_key
+from passes.keys import KeyRole, accept_key_list
 
 
 class _Bus(Section):
@@ -31,6 +35,9 @@ class _Center(Section):
     database_url: str = Field(min_length=1, description='such as "sqlite:////var/lib/gatehouse/center.db"')
     vault_key_path: ConfigPath = Field(description="center/vault.json of the site's folder")
     directory_key_path: ConfigPath = Field(description="keys/directory.key of the site's folder")
+    key_list_path: ConfigPath | None = Field(
+        default=None, description="keys/keys.cose of the site's folder, root.pub beside it; else as beside the key"
+    )
     language: Literal["zh", "en"] = Field(default="zh", description='"zh" or "en"')
     time_zone: str = Field(default="Asia/Shanghai", description="such as Asia/Shanghai")
     bus: _Bus = Field(description="add the table [bus]")
@@ -50,6 +57,9 @@ def load_center_settings(file: Path) -> CenterSettings:
     if len(absent) == 1:
         hint = "a certificate for browsers and its key belong together: give both or none"
         raise SettingsError([Problem(file=file, key=absent[0], message="is missing", hint=hint)])
+    problem = _directory_key_problem(read, file)
+    if problem is not None:
+        raise SettingsError([problem])
     tls = None
     if read.web.certificate_path is not None and read.web.key_path is not None:
         tls = TlsSettings(certificate=read.web.certificate_path, key=read.web.key_path)
@@ -72,3 +82,34 @@ def load_center_settings(file: Path) -> CenterSettings:
         time_zone=read.time_zone,
         gate_certificates=dict(read.gate_certificates),
     )
+
+
+def _directory_key_problem(read: _Center, file: Path) -> Problem | None:
+    """What gates would refuse a directory for: a key of another role, or one that the key list does not name.
+
+    Judged where a key list and its root key are there; the gates judge it in any case, and then nobody is admitted.
+    """
+    key_list = read.key_list_path or read.directory_key_path.with_name("keys.cose")
+    root = key_list.with_name("root.pub")
+    if not (key_list.is_file() and root.is_file() and read.directory_key_path.is_file()):
+        if read.key_list_path is None:
+            return None
+        message = f"{key_list if not key_list.is_file() else root} is not there"
+        return Problem(file=file, key="key_list_path", message=message, hint="root.pub belongs beside keys.cose")
+    try:
+        key = load_signing_key(read.directory_key_path)
+    except PassError:
+        return None  # told in its own words by whoever signs with it
+    try:
+        keys = accept_key_list(
+            key_list.read_bytes(), root_public=load_public_key(root), community=CommunityId(read.community)
+        )
+    except PassError as error:
+        hint = "name the key list and the community of one site, as `gatehouse provision site` made them"
+        return Problem(file=file, key="key_list_path", message=f"{key_list}: {error}", hint=hint)
+    record = keys.find(key.key_id)
+    if record is not None and record.role is KeyRole.DIRECTORY:
+        return None
+    told = f"has the role {record.role.name.lower()}" if record is not None else "is not in the key list"
+    message = f"the key {key.key_id} {told}: gates would refuse its directories"
+    return Problem(file=file, key="directory_key_path", message=message, hint="name keys/directory.key of the site")

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from sqlalchemy import select
+
 from center.accounts.users import Account, Role, Users
 from center.app import CenterSettings
 from center.registry.csv_import import Counts, import_csv
@@ -13,9 +17,10 @@ from center.registry.directory_issue import DirectoryIssue, IssuedDirectory
 from center.registry.residents import Residents
 from center.registry.vault import Vault, load_vault
 from center.store.database import Store, open_store
+from center.store.schema import User
 from gatehouse.center_settings import load_center_settings
 from gatehouse.outcome import CommandTrouble
-from model.identities import CommunityId
+from model.identities import CommunityId, DeviceId
 from passes.key_files import load_signing_key
 
 
@@ -53,19 +58,29 @@ def import_register(office: Office, folder: Path) -> tuple[Mapping[str, Mapping[
     return counts, publish_directory(office)
 
 
-def add_user(office: Office, name: str, password: str, role: str) -> None:
-    """Add or change an account. Raises CommandTrouble for an unknown role, NotAllowed for a bad name or password."""
+def add_user(office: Office, name: str, password: str, role: str | None) -> Role:
+    """Add or change an account; returns its role. Without one, who is known keeps theirs and who is new is an officer.
+
+    Raises CommandTrouble for an unknown role, NotAllowed for a bad name or password.
+    """
     try:
-        wanted = Role(role)
+        wanted = Role(role) if role is not None else _role_of(office, name) or Role.OFFICER
     except ValueError:
         raise CommandTrouble(f"role {role} is not known", f"give one of {', '.join(r.value for r in Role)}") from None
     Users(office.store).add(name, password, wanted)
+    return wanted
 
 
 def publish_directory(office: Office, *, even_if_same: bool = False) -> IssuedDirectory:
     """Sign the directory from the register as it stands."""
-    key = load_signing_key(office.settings.directory_key)
-    issue = DirectoryIssue(office.store, key, CommunityId(office.settings.community))
+    settings = office.settings
+    issue = DirectoryIssue(
+        office.store,
+        load_signing_key(settings.directory_key),
+        CommunityId(settings.community),
+        # The same as a running centre's, or each of the two would find the other's directory changed.
+        gate_keys={DeviceId(name): _public_key(path) for name, path in settings.gate_certificates.items()},
+    )
     return issue.publish(by="cli", even_if_same=even_if_same)
 
 
@@ -80,6 +95,22 @@ def revoke_pass(office: Office, pass_id: str, user: str, password: str, reason: 
     household = _residents(office).revoke_pass(pass_id, account=account, reason=reason)
     publish_directory(office)
     return household
+
+
+def _role_of(office: Office, name: str) -> Role | None:
+    with office.store.reading() as connection:
+        role = connection.execute(select(User.role).where(User.name == name)).scalar_one_or_none()
+    return Role(role) if role is not None else None
+
+
+def _public_key(path: Path) -> EllipticCurvePublicKey:
+    try:
+        key = x509.load_pem_x509_certificate(path.read_bytes()).public_key()
+    except (OSError, ValueError) as error:
+        raise CommandTrouble(f"{path}: not a certificate that can be read", "correct gate_certificates") from error
+    if not isinstance(key, EllipticCurvePublicKey):
+        raise CommandTrouble(f"{path}: its key is not an elliptic one", "provision this gate again")
+    return key
 
 
 def _in_numbers(counts: Counts) -> Mapping[str, int]:

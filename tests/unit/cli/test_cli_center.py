@@ -2,16 +2,21 @@
 
 import io
 import json
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
+from center.registry.directory_issue import DirectoryIssue
 from gatehouse.__main__ import main
 from gatehouse.center_commands import PASSWORD_VARIABLE
+from gatehouse.register import _public_key, open_office
 from gatehouse.street.center_part import fill_center
 from gatehouse.street.layout import StreetFolder
 from gatehouse.street.making import DEMO_USER, Stamp, make
+from model.identities import CommunityId, DeviceId
+from passes.key_files import load_signing_key
 
 Run = tuple[StreetFolder, Stamp]
 
@@ -144,3 +149,71 @@ def test_a_port_in_use_and_a_damaged_database_are_the_machines_fault(
     file.write_text(text.replace(url, f"sqlite:///{tmp_path / 'center.db'}"), encoding="utf-8")
     assert main(["center", "import", str(file), str(made[0].register)]) == 3
     assert "is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["directory", "publish"], ["serve"]], ids=" ".join)
+def test_a_key_of_another_role_signs_no_directory(
+    made: Run, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = made[0].site
+    text = made[0].center_settings.read_text(encoding="utf-8")
+    file = tmp_path / "center.toml"
+    for key, words in ((site.signing_key("pass"), "has the role pass"), (site.root_key, "is not in the key list")):
+        file.write_text(text.replace(str(site.signing_key("directory")), str(key)), encoding="utf-8")
+        assert main(["center", *command, str(file)]) == 2
+        error = capsys.readouterr().err
+        assert "directory_key_path" in error
+        assert words in error
+
+
+def test_a_directory_key_elsewhere_is_judged_by_the_key_list_that_is_named(
+    made: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = made[0].site
+    elsewhere = tmp_path / "directory.key"
+    shutil.copy(site.signing_key("pass"), elsewhere)
+    text = made[0].center_settings.read_text(encoding="utf-8")
+    text = text.replace(str(site.signing_key("directory")), str(elsewhere))
+    file = tmp_path / "center.toml"
+    publish = ["center", "directory", "publish", str(file)]
+    file.write_text(f'key_list_path = "{site.key_list}"\n{text}', encoding="utf-8")
+    assert main(publish) == 2
+    assert "has the role pass" in capsys.readouterr().err
+    shutil.copy(site.signing_key("directory"), elsewhere)
+    assert main(publish) == 0
+    file.write_text(f'key_list_path = "{tmp_path / "none"}"\n{text}', encoding="utf-8")
+    assert main(publish) == 2
+    assert "key_list_path" in capsys.readouterr().err
+
+
+def test_the_command_line_seals_the_guards_view_as_a_running_centre_does(
+    made: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    certificate = made[0].site.credentials("gate-1-in").certificate
+    file = tmp_path / "center.toml"
+    text = made[0].center_settings.read_text(encoding="utf-8")
+    file.write_text(f'{text}\n[gate_certificates]\ngate-1-in = "{certificate}"\n', encoding="utf-8")
+    versions = []
+    for settings in (made[0].center_settings, file, file):
+        assert main(["center", "directory", "publish", str(settings), "--json"]) == 0
+        versions.append(int(str(said(capsys)["version"])))
+    assert (versions[1] - versions[0], versions[2] - versions[1]) == (1, 0)
+    with open_office(file) as office:
+        settings = office.settings
+        assert settings.gate_certificates == {"gate-1-in": certificate}
+        keys = {DeviceId("gate-1-in"): _public_key(certificate)}
+        issue = DirectoryIssue(
+            office.store, load_signing_key(settings.directory_key), CommunityId(settings.community), gate_keys=keys
+        )
+        assert issue.publish().version == versions[2]  # the centre finds nothing that it would sign again
+
+
+def test_a_new_password_leaves_the_role_unless_another_is_named(
+    signed_in: StreetFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add = ["center", "user", "add", str(signed_in.center_settings)]
+    roles = []
+    for words in (["zhao"], ["zhao", "--role", "office"], ["zhao"], ["zhao", "--role", "officer"]):
+        assert main([*add, *words]) == 0
+        roles.append(capsys.readouterr().out.split()[-1])
+    assert roles == ["officer.", "office.", "office.", "officer."]
