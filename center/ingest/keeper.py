@@ -5,7 +5,7 @@ they change only after the commit, so that a failed batch leaves no trace and is
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -21,6 +21,9 @@ from center.store.database import Store
 from center.store.schema import ChainHead, Gap, Quarantined, Record
 
 T = TypeVar("T")
+Numbered = tuple[object, object, object]
+"""A record's place: device, epoch, seq."""
+
 log = logging.getLogger(__name__)
 
 QUARANTINE_MAX_PER_DEVICE: Final = 10_000
@@ -168,37 +171,52 @@ def _write_quarantine(connection: Connection, rows: list[Row]) -> list[Row]:
 
 def _judge_known(connection: Connection, draft: Draft) -> int:
     """Tell duplicates from contradictions; the latter join the draft's quarantine. Returns the duplicates."""
-    by_journal: dict[Key, list[KnownAgain]] = {}
-    for known in draft.known:
-        by_journal.setdefault((known.envelope.device, known.envelope.epoch), []).append(known)
+    if not draft.known:
+        return 0
+    # Records of this very batch are not in the tables yet.
+    stored: dict[Numbered, set[object]] = {}
+    for row in draft.records:
+        stored.setdefault((row[_DEVICE], row[_EPOCH], row[_SEQ]), set()).add(row[_HASH])
+    for aside in draft.quarantine:
+        stored.setdefault((aside["device"], aside["epoch"], aside["seq"]), set()).add(aside["hash"])
+    for table in (Record, Quarantined):
+        # Nearly all are duplicates of records: the second table is rarely asked for anything.
+        unknown: dict[Key, set[int]] = {}
+        for known in draft.known:
+            device, epoch, seq = place = _numbered(known)
+            if known.envelope.hash not in stored.get(place, ()):
+                unknown.setdefault((device, epoch), set()).add(seq)
+        _add_stored(connection, stored, table, unknown)
     duplicates = 0
-    for key, again in by_journal.items():
-        stored = _hashes(connection, key, [known.envelope.seq for known in again])
-        # Records of this very batch are not in the table yet.
-        stored |= {(row[_SEQ], row[_HASH]) for row in draft.records if (row[_DEVICE], row[_EPOCH]) == key}
-        stored |= {
-            (row["seq"], row["hash"]) for row in draft.quarantine if (row["device"], row["epoch"]) == key
-        }  # fmt: skip
-        numbers = {seq for seq, _ in stored}
-        for known in again:
-            if (known.envelope.seq, known.envelope.hash) in stored:
-                duplicates += 1
-            elif known.envelope.seq in numbers:
-                draft.set_aside(known.event, Why.CONTRADICTION, known.envelope)
-            else:
-                draft.set_aside(known.event, Why.LATE, known.envelope)
+    for known in draft.known:
+        hashes = stored.get(_numbered(known))
+        if hashes is None:
+            draft.set_aside(known.event, Why.LATE, known.envelope)
+        elif known.envelope.hash in hashes:
+            duplicates += 1
+        else:
+            draft.set_aside(known.event, Why.CONTRADICTION, known.envelope)
     return duplicates
 
 
-def _hashes(connection: Connection, key: Key, numbers: Sequence[int]) -> set[tuple[object, object]]:
-    found: set[tuple[object, object]] = set()
-    for table in (Record, Quarantined):
-        for part in _parts(numbers):
+def _numbered(known: KnownAgain) -> tuple[str, str, int]:
+    return known.envelope.device, known.envelope.epoch, known.envelope.seq
+
+
+def _add_stored(
+    connection: Connection,
+    stored: dict[Numbered, set[object]],
+    table: type[Record | Quarantined],
+    wanted: Mapping[Key, Set[int]],
+) -> None:
+    """Add the hashes under these numbers. One question per journal: asked for pairs or triples, SQLite reads it all."""
+    for (device, epoch), numbers in wanted.items():
+        for part in _parts(list(numbers)):
             rows = connection.execute(
-                select(table.seq, table.hash).where(table.device == key[0], table.epoch == key[1], table.seq.in_(part))
+                select(table.seq, table.hash).where(table.device == device, table.epoch == epoch, table.seq.in_(part))
             )
-            found |= {(row.seq, row.hash) for row in rows}
-    return found
+            for seq, own_hash in rows:
+                stored.setdefault((device, epoch, seq), set()).add(own_hash)
 
 
 def _together(parts: Sequence[Kept]) -> Kept:
