@@ -21,6 +21,7 @@ class Action(Enum):
     REGISTER_IMPORTED = "register_imported"
     DIRECTORY_PUBLISHED = "directory_published"
     USER_ADDED = "user_added"
+    USER_REMOVED = "user_removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

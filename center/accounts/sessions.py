@@ -16,7 +16,6 @@ from center.store.schema import SignIn, User
 
 SESSION_MAX_S: Final = 12 * 3600  # a shift and its handover
 FAILURES_MAX: Final = 5
-FAILURES_OF_NAME_MAX: Final = 100
 FAILURES_OF_ADDRESS_MAX: Final = 20
 FAILURES_WITHIN_S: Final = 300
 REMEMBERED_MAX: Final = 10_000
@@ -47,9 +46,9 @@ class Refused:
 
 
 class FailureLimit:
-    """Counts failures by name from one address, by name, and by address. Any thread.
+    """Counts failures by name from one address, and by address. Any thread.
 
-    A name alone has a high limit: a low one would let anybody lock a duty officer out from anywhere.
+    A name alone has no limit: it would let anybody lock a duty officer out from anywhere.
     """
 
     def __init__(self, now: NowMs = now_ms) -> None:
@@ -91,7 +90,6 @@ def _keys(name: str, address: str) -> tuple[tuple[str, int], ...]:
     name = name[:64]
     return (
         (f"{address} {name}", FAILURES_MAX),
-        (f"name {name}", FAILURES_OF_NAME_MAX),
         (f"address {address}", FAILURES_OF_ADDRESS_MAX),
     )
 
@@ -106,7 +104,7 @@ class Sessions:
         self._limit = limit if limit is not None else FailureLimit(now)
 
     def sign_in(self, name: str, password: str, address: str) -> SignedIn | Refused:
-        """Begin a session. address: where the attempt comes from; failures count against it and against the name."""
+        """Begin a session. address: where the attempt comes from; failures count against it and the name there."""
         wait_s = self._limit.wait_s(name, address)
         if wait_s:
             return Refused(retry_after_s=wait_s)

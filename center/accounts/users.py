@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, update
 
 from center.accounts import audit
 from center.clock import NowMs, now_ms
-from center.errors import NotAllowed
+from center.errors import NotAllowed, NotFound
 from center.store.database import Store
 from center.store.schema import SignIn, User
 
@@ -98,6 +98,33 @@ class Users:
         except (VerificationError, InvalidHashError):
             return None
         return Account(id=row.id, name=row.name, role=Role(row.role)) if row is not None else None
+
+    def all(self) -> tuple[Account, ...]:
+        """Everybody who may sign in, by name."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                select(User.id, User.name, User.role).where(User.is_disabled.is_(False)).order_by(User.name)
+            ).all()
+        return tuple(Account(id=row.id, name=row.name, role=Role(row.role)) for row in rows)
+
+    def remove(self, name: str, *, by: str = "cli") -> None:
+        """Close an account and end its sessions at once; what it did stays in the audit. Raises NotFound."""
+        with self._store.writing() as connection:
+            known = connection.execute(
+                select(User.id).where(User.name == name, User.is_disabled.is_(False))
+            ).scalar_one_or_none()
+            if known is None:
+                raise NotFound("nobody of this name may sign in")
+            connection.execute(update(User).where(User.id == known).values(is_disabled=True))
+            connection.execute(delete(SignIn).where(SignIn.user_id == known))
+            audit.note(
+                connection,
+                at_ms=self._now(),
+                user_name=by,
+                action=audit.Action.USER_REMOVED,
+                subject=name,
+                reason="removed",
+            )
 
     def is_empty(self) -> bool:
         """Whether nobody can sign in yet."""

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, and_, func, or_, select
+from sqlalchemy import Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from center.clock import from_ms, to_ms
 from center.errors import NotFound
 from center.ingest.extract import KIND_DECISION, KIND_PASSAGE
+from center.person_label import person_label
 from center.store.database import Store
 from center.store.schema import ChainHead, Household, IssuedPass, Person, Place, Record
 from journal.body import parse_body
@@ -32,7 +33,7 @@ class PassageRow:
     """One decision. moment: the gate's clock, or the moment of receipt when it told none that could be read.
 
     place: such as '3-2-501', None when the register doesn't know the household. end: a PassageEnd's code, None when
-    nothing has been told yet. holder: masked name of the pass's holder, if the pass is one person's.
+    nothing has been told yet or nothing was granted. holder: label of the pass's holder, masked, if it is one person's.
     """
 
     id: int
@@ -219,7 +220,10 @@ def _rows() -> Select[*tuple[Any, ...]]:
             Record.household,
             Place.label.label("place"),
             Person.masked_name.label("holder"),
-            end.label("end"),
+            Person.masked_id,
+            Person.phone,
+            # The guard's grant follows a referral of the same visit: what came of it belongs to the grant alone.
+            case((Record.outcome == Outcome.GRANTED.value, end), else_=None).label("end"),
         )
         .outerjoin(Household, Household.id == Record.household)
         .outerjoin(Place, Place.id == Household.place_id)
@@ -274,6 +278,6 @@ def _row(row: Row[*tuple[Any, ...]]) -> PassageRow:
         pass_id=row.pass_id,
         household=row.household,
         place=row.place,
-        holder=row.holder,
+        holder=person_label(row.holder, row.masked_id, row.phone) if row.holder is not None else None,
         end=row.end,
     )

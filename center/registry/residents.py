@@ -9,6 +9,7 @@ from center.accounts import audit
 from center.accounts.users import Account
 from center.clock import NowMs, from_ms, now_ms
 from center.errors import NotAllowed, NotFound
+from center.person_label import person_label
 from center.registry.id_numbers import mask_phone
 from center.registry.vault import SealedIdNumber, Vault
 from center.store.database import Store
@@ -19,10 +20,11 @@ from model.directory import Isolation, PassStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonRow:
-    """A resident, masked."""
+    """A resident, masked. label: the masked name and what tells people of one family apart."""
 
     id: int
     masked_name: str
+    label: str
     masked_phone: str | None
     masked_id: str | None
 
@@ -75,6 +77,8 @@ class Residents:
                 select(
                     IssuedPass.pass_id,
                     Person.masked_name,
+                    Person.masked_id,
+                    Person.phone,
                     IssuedPass.kind,
                     IssuedPass.status,
                     IssuedPass.valid_from_ms,
@@ -94,6 +98,7 @@ class Residents:
                 PersonRow(
                     id=person.id,
                     masked_name=person.masked_name,
+                    label=person_label(person.masked_name, person.masked_id, person.phone),
                     masked_phone=mask_phone(person.phone) if person.phone else None,
                     masked_id=person.masked_id,
                 )
@@ -102,7 +107,9 @@ class Residents:
             passes=tuple(
                 PassRow(
                     pass_id=issued.pass_id,
-                    holder=issued.masked_name,
+                    holder=person_label(issued.masked_name, issued.masked_id, issued.phone)
+                    if issued.masked_name is not None
+                    else None,
                     kind=PassKind(issued.kind),
                     status=PassStatus(issued.status),
                     valid_from=from_ms(issued.valid_from_ms),

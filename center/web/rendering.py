@@ -43,8 +43,12 @@ class Renderer:
         return self._templates.get_template("_gate.html").render(self._common(language), gate=gate)
 
     def moment(self, moment: datetime) -> str:
-        """Day and time in the community's zone, to the second."""
-        return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
+        """Day and time in the community's zone, to the second; total."""
+        try:
+            moment = moment.astimezone(self.zone)
+        except OverflowError:
+            pass  # at the calendar's ends it exists in its own zone alone
+        return moment.strftime("%Y-%m-%d %H:%M:%S")
 
     def _render_row(self, row: PassageRow, language: Language) -> str:
         return self._templates.get_template("_passage.html").render(self._common(language), row=row)
@@ -55,8 +59,17 @@ class Renderer:
             "t": texts,
             "language": language,
             "moment": self.moment,
+            "zone": zone_name(datetime.now(self.zone)),
             "age": lambda moment: age(datetime.now(UTC) - moment, texts),
         }
+
+
+def zone_name(moment: datetime) -> str:
+    """The offset of an aware moment as people write it: UTC+8, UTC+5:30, UTC."""
+    minutes = round((moment.utcoffset() or timedelta()).total_seconds() / 60)
+    hours, rest = divmod(abs(minutes), 60)
+    sign = "-" if minutes < 0 else "+"
+    return "UTC" + (f"{sign}{hours}" + (f":{rest:02}" if rest else "") if minutes else "")
 
 
 def age(elapsed: timedelta, texts: Texts) -> str:

@@ -103,7 +103,7 @@ def test_a_register_is_imported(store: Store, vault: Vault, folder: Folder) -> N
         ("张*", "138******34", "110***********002X"),
         ("李*", None, None),
     ]
-    assert home.passes[0].holder == "张*"
+    assert home.passes[0].holder == "张* (…2X)"
     assert home.passes[0].valid_from == datetime(2020, 1, 31, 16, 0, tzinfo=UTC)
     second = Residents(store, vault).household(502)
     assert (second.colour, second.isolation) == (Colour.YELLOW, Isolation.HOME)
