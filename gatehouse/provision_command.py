@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, say, say_json
-from gatehouse.provisioning import BROKER_TEMPLATES, Site, add_device, check_device, provision_site
+from gatehouse.provisioning import BROKER_NAME, BROKER_TEMPLATES, Site, add_device, check_device, provision_site
 from model.identities import CommunityId, CompoundId, DeviceId
 from mqtt.broker import BrokerSettings, DeviceGrant, write_configuration
 from mqtt.errors import TopicInvalid
@@ -53,7 +53,7 @@ def device(
     name: Annotated[str, typer.Argument(help="the device: 1 to 32 of a-z, 0-9 and hyphen")],
 ) -> None:
     """Make one more device's certificate."""
-    _check_is_site(folder)
+    _check_is_there(Site(folder=folder).authority / "ca.key")
     credentials = add_device(Site(folder=folder), DeviceId(name), now=datetime.now(UTC))
     say(f"Made {credentials.certificate.parent}: copy its three files to {name}, then remove key.pem here.")
 
@@ -68,12 +68,12 @@ def broker(
     run_as: Annotated[str, typer.Option(help="user that the broker becomes; must be able to read both folders")] = "",
 ) -> None:
     """Write Mosquitto's configuration and access list; again whenever a device comes or goes, then reload it."""
-    _check_is_site(folder)
+    _check_is_there(Site(folder=folder).identity(BROKER_NAME) / "key.pem")
     grants = [_grant(name) for name in dict.fromkeys(device)]
     settings = BrokerSettings(
         folder=out.resolve(),
         templates=BROKER_TEMPLATES,
-        identity=Site(folder=folder.resolve()).credentials("broker"),
+        identity=Site(folder=folder.resolve()).credentials(BROKER_NAME),
         port=port,
         bind=bind,
         run_as=run_as or None,
@@ -82,10 +82,9 @@ def broker(
     say("Start it with: mosquitto -c that file. After a change: send it SIGHUP.")
 
 
-def _check_is_site(folder: Path) -> None:
-    authority = folder / "bus" / "ca.key"
-    if not authority.is_file():
-        raise CommandTrouble(f"{authority} is missing", "name the folder that `provision site` made")
+def _check_is_there(secret: Path) -> None:
+    if not secret.is_file():
+        raise CommandTrouble(f"{secret} is missing", "name the folder that `provision site` made")
 
 
 def _grant(name: str) -> DeviceGrant:

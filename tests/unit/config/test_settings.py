@@ -47,7 +47,7 @@ def test_a_gate_s_settings_arrive_typed(tmp_path: Path) -> None:
 
 
 def test_paths_start_at_the_file_s_folder(tmp_path: Path) -> None:
-    text = GATE.replace('state_dir = "/var/lib/gatehouse"', 'state_dir = "state"')
+    text = GATE.replace('state_dir = "/var/lib/gatehouse/gate-1-in"', 'state_dir = "state"')
     settings = load_settings(write(tmp_path, text))
     assert settings.state_dir == tmp_path / "state"
     assert settings.rules == tmp_path.parent / "communities/default.toml"
