@@ -6,12 +6,12 @@ session has ended. A browser that hears nothing for 10 s says so itself.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from typing import Final
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Final, TypeVar
 
 from center.accounts.sessions import Session
 from center.desk.live import Push
-from center.desk.passages import PassageRow
 from center.errors import StoreError
 from center.web.language import Language
 from center.web.rendering import Renderer
@@ -24,6 +24,9 @@ RETRY_MS: Final = 2_000
 _BEATS_PER_SESSION_CHECK: Final = 5
 
 Event = str
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 async def live_events(
@@ -76,15 +79,23 @@ def _events_of(push: Push, renderer: Renderer, language: Language, search: Searc
         events.append(_event("skipped", {"count": push.skipped}))
     newest = max((row.id for row in push.passages), default=0)
     if rows:
-        events.append(_event("passages", {"rows": [_row(row, renderer, language) for row in rows]}, newest))
+        shown = _each(rows, lambda row: {"id": row.id, "html": renderer.passage_row(row, language)})
+        events.append(_event("passages", {"rows": shown}, newest))
     if push.gates:
-        cards = [{"device": gate.device, "html": renderer.gate_card(gate, language)} for gate in push.gates]
+        cards = _each(push.gates, lambda gate: {"device": gate.device, "html": renderer.gate_card(gate, language)})
         events.append(_event("gates", {"gates": cards}))
     return events
 
 
-def _row(row: PassageRow, renderer: Renderer, language: Language) -> dict[str, object]:
-    return {"id": row.id, "html": renderer.passage_row(row, language)}
+def _each(rows: Iterable[T], shown: Callable[[T], dict[str, object]]) -> list[dict[str, object]]:
+    """What can be shown of these; one that can't be must not take the others' place."""
+    found = []
+    for row in rows:
+        try:
+            found.append(shown(row))
+        except Exception:
+            log.exception("row_not_shown")
+    return found
 
 
 def _event(name: str, content: object, event_id: int = 0) -> Event:

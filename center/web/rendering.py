@@ -1,5 +1,6 @@
 """Templates and the few ways in which a value becomes text: moments in the community's time, ages, codes."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from pathlib import Path
@@ -44,10 +45,9 @@ class Renderer:
 
     def moment(self, moment: datetime) -> str:
         """Day and time in the community's zone, to the second; total."""
-        try:
+        # At the calendar's ends it exists in its own zone alone.
+        with contextlib.suppress(OverflowError):
             moment = moment.astimezone(self.zone)
-        except OverflowError:
-            pass  # at the calendar's ends it exists in its own zone alone
         return moment.strftime("%Y-%m-%d %H:%M:%S")
 
     def _render_row(self, row: PassageRow, language: Language) -> str:
