@@ -8,14 +8,16 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from center.desk.gates import GateRow, GateView
 from center.desk.passages import PassageRow, PassageView
 from center.errors import StoreError
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -154,15 +156,32 @@ class LiveFeed:
         passages: tuple[PassageRow, ...] = ()
         skipped = 0
         if records_are_new:
-            before, newest = self._last_id, self._passages.newest_id()
-            passages = self._passages.after(before, ROWS_PER_PUSH_MAX)
-            if len(passages) == ROWS_PER_PUSH_MAX:
-                skipped = self._passages.count_after(before) - len(passages)
-            passages = self._passages.ended_after(before, ROWS_PER_PUSH_MAX) + passages
+            newest = self._passages.newest_id()
+            passages, skipped = _unless_spoiled(self._read_passages, (passages, skipped))
             # What was committed between the two readings is shown now and once more: rows replace each other by id.
             self._last_id = newest
-        gates = self._gates.some(changed) if changed else ()
+        gates: tuple[GateRow, ...] = ()
+        if changed:
+            gates = _unless_spoiled(lambda: self._gates.some(changed), gates)
         return Push(passages=passages, gates=gates, skipped=max(0, skipped))
+
+    def _read_passages(self) -> tuple[tuple[PassageRow, ...], int]:
+        before, skipped = self._last_id, 0
+        passages = self._passages.after(before, ROWS_PER_PUSH_MAX)
+        if len(passages) == ROWS_PER_PUSH_MAX:
+            skipped = self._passages.count_after(before) - len(passages)
+        return self._passages.ended_after(before, ROWS_PER_PUSH_MAX) + passages, skipped
+
+
+def _unless_spoiled(read: Callable[[], T], nothing: T) -> T:
+    """What is read. Nothing that a device sends may end everybody's feed: what can't be read is logged, passed over."""
+    try:
+        return read()
+    except StoreError:
+        raise  # tried again
+    except Exception:
+        log.exception("live_push_lost")
+        return nothing
 
 
 def _offer(queue: "asyncio.Queue[Push | None]", push: Push | None) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from center.clock import is_plausible
 from journal.body import KIND_GAP, parse_body
 from journal.envelope import MAX_SEQ
 from journal.errors import RecordInvalid
@@ -96,7 +97,8 @@ def _wall_ms(at: object) -> int | None:
         moment = datetime.fromisoformat(wall)
     except ValueError:
         return None
-    return round(moment.timestamp() * 1000) if moment.tzinfo is not None else None
+    # A clock far off tells no time: at the ends of the calendar a moment can't even be moved to another zone.
+    return round(moment.timestamp() * 1000) if moment.tzinfo is not None and is_plausible(moment) else None
 
 
 def _whole(value: object) -> int | None:

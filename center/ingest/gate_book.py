@@ -10,12 +10,13 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from center.clock import NowMs, now_ms
+from center.clock import NowMs, is_plausible, now_ms
 from center.ingest.arrivals import StateArrived, StatusArrived
 from center.store.bulk import BulkInsert
 from center.store.database import Store
 from center.store.schema import ChainHead, Gate
 from journal.envelope import ZERO_HASH
+from mqtt.messages import State
 
 _WRITE_ANNOUNCED: Final = BulkInsert(
     ChainHead,
@@ -71,7 +72,7 @@ class GateBook:
         now = self._now()
         known = connection.execute(select(Gate.device).where(Gate.device == message.device)).first()
         fields = {
-            "state": message.state.model_dump_json(exclude_none=True),
+            "state": _told(message.state).model_dump_json(exclude_none=True),
             "state_at_ms": now,
             "compound": message.compound,
         }
@@ -103,3 +104,11 @@ class GateBook:
         others = (ChainHead.device == message.device) & (ChainHead.epoch != message.state.epoch)
         connection.execute(update(ChainHead).where(own).values(closed_at_ms=None))
         connection.execute(update(ChainHead).where(others, ChainHead.closed_at_ms.is_(None)).values(closed_at_ms=now))
+
+
+def _told(state: State) -> State:
+    """A state without a moment that nobody can have meant: there is no age to show of it."""
+    issued_at = state.directory_issued_at
+    if issued_at is None or is_plausible(issued_at):
+        return state
+    return state.model_copy(update={"directory_issued_at": None})
