@@ -5,8 +5,9 @@ session says nothing about the present one. A state that names a new epoch close
 had announced of them and the centre does not hold is then a missing tail, named by its numbers.
 """
 
+import logging
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -25,13 +26,31 @@ _WRITE_ANNOUNCED: Final = BulkInsert(
 )
 
 
+JOURNALS_PER_HOUR_MAX: Final = 8
+"""A gate begins a journal when its card was lost or restored; one that begins more in an hour is up to something."""
+STATES_KEPT: Final = 2
+"""Of what a device sent at once: its newest state, and the last word on the journal that it closed before."""
+WILLS_KEPT: Final = 8
+_HOUR_MS: Final = 3_600_000
+
+K = TypeVar("K")
+
+log = logging.getLogger(__name__)
+
+
 class GateBook:
     """Writes status and state messages down."""
 
-    def __init__(self, store: Store, now: NowMs = now_ms) -> None:
+    def __init__(self, store: Store, now: NowMs = now_ms, journals_max: int = JOURNALS_PER_HOUR_MAX) -> None:
         self._store = store
         self._now = now
+        self._journals_max = journals_max
+        self._begun: dict[str, list[int]] = {}
+        self._told_of: set[str] = set()
         with store.reading() as connection:
+            self._journals = {
+                (row.device, row.epoch) for row in connection.execute(select(ChainHead.device, ChainHead.epoch))
+            }
             self._compounds = frozenset(connection.execute(select(Gate.compound)).scalars())
 
     @property
@@ -40,10 +59,13 @@ class GateBook:
         return self._compounds
 
     def note(self, messages: Sequence[StatusArrived | StateArrived]) -> frozenset[str]:
-        """Write messages down in their order, in one transaction; returns the devices whose picture changed."""
+        """Write messages down in their order, in one transaction; returns the devices whose picture changed.
+
+        Of what one device sent, only what still counts is written: a flood costs no more than a message.
+        """
         changed: set[str] = set()
         with self._store.writing() as connection:
-            for message in messages:
+            for message in newest_of(messages):
                 if isinstance(message, StatusArrived):
                     if self._note_status(connection, message):
                         changed.add(message.device)
@@ -52,6 +74,10 @@ class GateBook:
                     changed.add(message.device)
         self._compounds |= {message.compound for message in messages}
         return frozenset(changed)
+
+    def is_known(self, device: str, epoch: str) -> bool:
+        """Whether this journal is taken note of; False for one that was begun beyond the limit."""
+        return (device, epoch) in self._journals
 
     def _note_status(self, connection: Connection, message: StatusArrived) -> bool:
         known = connection.execute(
@@ -83,7 +109,25 @@ class GateBook:
             )
         else:
             connection.execute(update(Gate).where(Gate.device == message.device).values(**fields))
-        self._note_journal(connection, message, now)
+        if self._may_begin(connection, message.device, message.state.epoch, now):
+            self._note_journal(connection, message, now)
+
+    def _may_begin(self, connection: Connection, device: str, epoch: str, now: int) -> bool:
+        if (device, epoch) in self._journals:
+            return True
+        recent = [moment for moment in self._begun.get(device, ()) if moment > now - _HOUR_MS]
+        if len(recent) < self._journals_max:
+            self._begun[device] = [*recent, now]
+            self._told_of.discard(device)
+        else:
+            own = (ChainHead.device == device) & (ChainHead.epoch == epoch)
+            if connection.execute(select(ChainHead.epoch).where(own)).first() is None:
+                if device not in self._told_of:
+                    self._told_of.add(device)
+                    log.error("journals_too_many device=%s hourly_max=%d", device, self._journals_max)
+                return False
+        self._journals.add((device, epoch))
+        return True
 
     def _note_journal(self, connection: Connection, message: StateArrived, now: int) -> None:
         _WRITE_ANNOUNCED(
@@ -104,6 +148,34 @@ class GateBook:
         others = (ChainHead.device == message.device) & (ChainHead.epoch != message.state.epoch)
         connection.execute(update(ChainHead).where(own).values(closed_at_ms=None))
         connection.execute(update(ChainHead).where(others, ChainHead.closed_at_ms.is_(None)).values(closed_at_ms=now))
+
+
+def newest_of(messages: Sequence[StatusArrived | StateArrived]) -> list[StatusArrived | StateArrived]:
+    """The messages that still count, in their order: each device's newest of each kind."""
+    states: dict[str, dict[str, int]] = {}
+    births: dict[str, int] = {}
+    wills: dict[str, dict[int, int]] = {}
+    for place, message in enumerate(messages):
+        if isinstance(message, StateArrived):
+            _keep_newest(states.setdefault(message.device, {}), message.state.epoch, place, STATES_KEPT)
+        elif message.is_online:
+            births[message.device] = place
+            wills.pop(message.device, None)
+        else:
+            _keep_newest(wills.setdefault(message.device, {}), message.session, place, WILLS_KEPT)
+    places = set(births.values())
+    for of_device in states.values():
+        places.update(of_device.values())
+    for of_will in wills.values():
+        places.update(of_will.values())
+    return [messages[place] for place in sorted(places)]
+
+
+def _keep_newest(kept: dict[K, int], key: K, place: int, at_most: int) -> None:
+    kept.pop(key, None)
+    kept[key] = place
+    if len(kept) > at_most:
+        del kept[next(iter(kept))]
 
 
 def _told(state: State) -> State:

@@ -95,7 +95,9 @@ class IngestWorker:
         new = {
             (message.device, str(message.state.epoch)): message.compound
             for message in messages
-            if isinstance(message, StateArrived) and (message.device, message.state.epoch) not in self._introduced
+            if isinstance(message, StateArrived)
+            and (message.device, message.state.epoch) not in self._introduced
+            and self._gates.is_known(message.device, message.state.epoch)
         }
         if new:
             self._introduced |= new.keys()
