@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select
 
 from center.accounts.users import Account, Role, Users
 from center.clock import NowMs, now_ms
+from center.errors import StoreError
 from center.store.database import Store
 from center.store.schema import SignIn, User
 
@@ -54,12 +55,30 @@ class FailureLimit:
     def __init__(self, now: NowMs = now_ms) -> None:
         self._now = now
         self._failures: OrderedDict[str, list[int]] = OrderedDict()
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
 
     def wait_s(self, name: str, address: str) -> int:
         """How long an attempt has to wait; 0 = not at all."""
         with self._mutex:
             return max(self._wait_s(key, failures_max) for key, failures_max in _keys(name, address))
+
+    def reserve(self, name: str, address: str) -> int:
+        """Count an attempt as a failure before it is looked at, unless it has to wait; how long, 0 = it may be made.
+
+        Counted afterwards, any number of attempts made at the same time would pass. `succeeded` or `forget` undo it.
+        """
+        with self._mutex:
+            wait_s = self.wait_s(name, address)
+            if not wait_s:
+                self.failed(name, address)
+            return wait_s
+
+    def forget(self, name: str, address: str) -> None:
+        """Take one attempt back that turned out to be none."""
+        with self._mutex:
+            for key, _ in _keys(name, address):
+                if self._failures.get(key):
+                    self._failures[key] = self._failures[key][:-1]
 
     def failed(self, name: str, address: str) -> None:
         """Note a failure."""
@@ -71,8 +90,12 @@ class FailureLimit:
                 self._failures.popitem(last=False)
 
     def succeeded(self, name: str, address: str) -> None:
-        """Forget the failures of this name from this address; whoever has one account gets no new guesses at others."""
+        """Undo a reservation and forget the failures of this name from this address.
+
+        Those of the address stay: whoever has one account gets no new guesses at others.
+        """
         with self._mutex:
+            self.forget(name, address)
             self._failures.pop(_keys(name, address)[0][0], None)
 
     def _recent(self, key: str) -> list[int]:
@@ -105,12 +128,15 @@ class Sessions:
 
     def sign_in(self, name: str, password: str, address: str) -> SignedIn | Refused:
         """Begin a session. address: where the attempt comes from; failures count against it and the name there."""
-        wait_s = self._limit.wait_s(name, address)
+        wait_s = self._limit.reserve(name, address)
         if wait_s:
             return Refused(retry_after_s=wait_s)
-        account = self._users.check(name, password)
+        try:
+            account = self._users.check(name, password)
+        except StoreError:
+            self._limit.forget(name, address)  # nobody looked at it
+            raise
         if account is None:
-            self._limit.failed(name, address)
             return Refused()
         self._limit.succeeded(name, address)
         token = secrets.token_urlsafe(_TOKEN_BYTES)

@@ -22,6 +22,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 WATCHERS_MAX: Final = 400
+WATCHERS_OF_ONE_MAX: Final = 8
+"""Windows that one session may have open; it must not take everybody's places."""
 QUEUE_MAX: Final = 64
 ROWS_PER_PUSH_MAX: Final = 100
 _RETRY_S: Final = 1.0
@@ -50,7 +52,7 @@ class LiveFeed:
     def __init__(self, passages: PassageView, gates: GateView) -> None:
         self._passages = passages
         self._gates = gates
-        self._watchers: set[asyncio.Queue[Push | None]] = set()
+        self._watchers: dict[asyncio.Queue[Push | None], str | None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._mutex = threading.Lock()
@@ -95,22 +97,25 @@ class LiveFeed:
                 _offer(queue, None)
 
     @asynccontextmanager
-    async def watch(self) -> AsyncIterator["asyncio.Queue[Push | None]"]:
+    async def watch(self, watcher: str | None = None) -> AsyncIterator["asyncio.Queue[Push | None]"]:
         """A queue of pushes; None in it means that the watch has ended. Raises TooManyWatchers.
 
+        watcher: who watches, for the limit on each; None counts towards the limit on all alone.
         What was committed before is not in it: read that back after entering.
         """
-        if len(self._watchers) >= WATCHERS_MAX:
-            raise TooManyWatchers
         if not self._watchers:
             # While nobody watched nothing was read: begin here, or the first would get a night's passages.
             self._last_id = await asyncio.to_thread(self._passages.newest_id)
+        # Judged where the place is taken, with nothing awaited in between: many may come at once.
+        is_one_too_many = watcher is not None and list(self._watchers.values()).count(watcher) >= WATCHERS_OF_ONE_MAX
+        if is_one_too_many or len(self._watchers) >= WATCHERS_MAX:
+            raise TooManyWatchers
         queue: asyncio.Queue[Push | None] = asyncio.Queue(QUEUE_MAX)
-        self._watchers.add(queue)
+        self._watchers[queue] = watcher
         try:
             yield queue
         finally:
-            self._watchers.discard(queue)
+            self._watchers.pop(queue, None)
 
     def _tell(self) -> None:
         loop = self._loop

@@ -36,10 +36,11 @@ async def live_events(
     search: Search,
     last_id: int,
     session_of: Callable[[], Session | None],
+    watcher: str | None = None,
 ) -> AsyncIterator[Event]:
     """Events for one browser until it goes, falls behind, or its session ends. Raises TooManyWatchers at once."""
     # Watch first, then read back: what is committed in between comes twice instead of never.
-    async with services.live.watch() as pushes:
+    async with services.live.watch(watcher) as pushes:
         yield f"retry: {RETRY_MS}\n\n"
         resumed = await asyncio.to_thread(services.passages.after, last_id, RESUMED_MAX)
         gates = await asyncio.to_thread(services.gates.all)

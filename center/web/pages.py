@@ -156,6 +156,7 @@ def _add_live(router: APIRouter, pages: Pages) -> None:
             search,
             last_id,
             lambda: pages.services.sessions.find(token),
+            session.token_hash,
         )
         try:
             first = await anext(events)

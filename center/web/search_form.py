@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 from typing import Final, TypeVar
 
+from center.clock import is_plausible
 from center.desk.passages import PassageFilter, PassageRow
 from model.reasons import Outcome, Reason
 
@@ -93,9 +94,10 @@ def _is_number(text: str) -> bool:
 
 def _day(text: str, zone: tzinfo) -> datetime | None:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone).astimezone(UTC) if text else None
-    except (ValueError, OverflowError):
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone)
+    except ValueError:
         return None
+    return day.astimezone(UTC) if is_plausible(day) else None
 
 
 def _choice(kind: type[E], text: str) -> E | None:
