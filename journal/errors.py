@@ -32,3 +32,10 @@ class JournalDamaged(JournalError):
 
 class JournalBusy(JournalError):
     """Another process holds the journal, or the commit queue is full: refuse this one, try again later."""
+
+
+class JournalLost(JournalUnavailable):
+    """The file was removed, replaced or cut while in use: nothing more is acknowledged from it.
+
+    The next append moves to a new file with everything that can still be read, and goes on there.
+    """

@@ -7,12 +7,14 @@ Steps, each safe to be cut by a power loss: fill `NAME.salvage`; rename NAME to 
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from journal.body import recorded_wall_s
 from journal.envelope import Envelope
+from journal.facts import Head
 from journal.schema import (
     COLUMNS,
     INSERT_RECORD,
@@ -28,7 +30,9 @@ from journal.schema import (
 from model.identities import DeviceId, Epoch, Seq
 
 _SIDE_FILES: Final = ("-wal", "-shm")
-_BATCH: Final = 200
+SALVAGE_ENDING: Final = ".salvage"
+NEW_ENDING: Final = ".new"
+"""A file that is still being filled, whether or not NAME exists; worth nothing to the next start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,15 @@ class LostRange:
     epoch: Epoch
     from_seq: Seq
     to_seq: Seq
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a process still knows of a file that it lost: its head, the codes it granted and those it heard of."""
+
+    head: Head
+    own: list[bytes]
+    heard: list[bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,40 +67,45 @@ def salvage(path: Path, device: DeviceId) -> SalvageReport:
 
     Raises JournalFull or JournalUnavailable when the new file cannot be written; the old one is then still in place.
     """
-    fresh = _beside(path, ".salvage")
-    _remove(fresh)
+    fresh = beside(path, SALVAGE_ENDING)
+    remove_with_side_files(fresh)
     with sorted_errors(path):
-        records, lost = _carry_over(path, fresh, device)
-        aside = _free_name(path)
-        _sync(fresh)
-        path.rename(aside)
-        _put_side_files_aside(path, aside)
+        with closing(sqlite3.connect(path, isolation_level=None)) as source:
+            records, lost = carry_over(source, fresh, device)
+        sync(fresh)
+        aside = put_aside(path)
         fresh.rename(path)
-        _sync(path.parent)
+        sync(path.parent)
     return SalvageReport(kept_aside=aside, records=records, lost=lost)
 
 
 def finish_interrupted(path: Path) -> None:
     """Finish, or undo, a salvage that a power cut interrupted. Called before every opening."""
-    fresh = _beside(path, ".salvage")
+    fresh = beside(path, SALVAGE_ENDING)
     with sorted_errors(path):
+        remove_with_side_files(beside(path, NEW_ENDING))
         if not fresh.exists():
             return
         if path.exists():
-            _remove(fresh)
+            remove_with_side_files(fresh)
             return
         # A log that was left behind belongs to the damaged file; replayed into the new one it would destroy it.
-        _put_side_files_aside(path, _free_name(path))
+        put_aside(path)
         fresh.rename(path)
-        _sync(path.parent)
+        sync(path.parent)
 
 
-def _carry_over(path: Path, fresh: Path, device: DeviceId) -> tuple[int, tuple[LostRange, ...]]:
-    source = sqlite3.connect(path, isolation_level=None)
-    target = connect_writer(fresh, max_bytes=1 << 62)
+def carry_over(
+    source: sqlite3.Connection, fresh: Path, device: DeviceId, known: Known | None = None
+) -> tuple[int, tuple[LostRange, ...]]:
+    """Fill a new file with the sound records of an old one and a new, empty epoch. Returns how many, and the holes.
+
+    known: what the process still knows of the old file, and then nothing beyond its head is carried over: an append
+    that was answered with an error must not become a record.
+    """
     count = 0
     lost: list[LostRange] = []
-    try:
+    with closing(connect_writer(fresh, max_bytes=1 << 62)) as target:
         target.execute("BEGIN IMMEDIATE")
         target.execute("INSERT INTO meta VALUES('device', ?)", (device,))
         number = 0
@@ -95,6 +113,8 @@ def _carry_over(path: Path, fresh: Path, device: DeviceId) -> tuple[int, tuple[L
             add_epoch(target, number, epoch, acked_seq)
             before: Envelope | None = None
             for envelope in envelopes:
+                if known is not None and epoch == known.head.epoch and envelope.seq > known.head.seq:
+                    break
                 if before is not None and envelope.seq > before.seq + 1:
                     lost.append(LostRange(epoch=epoch, from_seq=Seq(before.seq + 1), to_seq=Seq(envelope.seq - 1)))
                 row = to_row(envelope, number, recorded_wall_s(envelope.body))
@@ -103,13 +123,44 @@ def _carry_over(path: Path, fresh: Path, device: DeviceId) -> tuple[int, tuple[L
                 count += 1
         # The damaged file may have lost its tail: its last epoch must not go on under seqs that were used.
         add_epoch(target, number + 1, new_epoch(), 0)
-        _copy_side_tables(source, target)
+        _copy_state(source, target)
+        for table, codes in _codes_of(source) if known is None else (("consumed", known.own), ("heard", known.heard)):
+            target.executemany(f"INSERT OR IGNORE INTO {table}(code) VALUES(?)", [(code,) for code in codes])
         target.execute("COMMIT")
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    finally:
-        source.close()
-        target.close()
     return count, tuple(lost)
+
+
+def put_aside(path: Path) -> Path:
+    """Rename what stands under a journal's name, and its log, to `NAME.damaged-N`. Returns that name."""
+    number = 1
+    while any(beside(path, f".damaged-{number}{ending}").exists() for ending in ("", *_SIDE_FILES)):
+        number += 1
+    aside = beside(path, f".damaged-{number}")
+    for ending in ("", *_SIDE_FILES):
+        if beside(path, ending).exists():
+            beside(path, ending).rename(beside(aside, ending))
+    return aside
+
+
+def remove_with_side_files(path: Path) -> None:
+    """Remove an unfinished file."""
+    for ending in ("", *_SIDE_FILES):
+        beside(path, ending).unlink(missing_ok=True)
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A name that begins with a journal's."""
+    return path.with_name(path.name + ending)
+
+
+def sync(path: Path) -> None:
+    """Bring a file or a folder to the disk. Not for a database that this process has open: closing would unlock it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sound_epochs(source: sqlite3.Connection, device: DeviceId) -> Iterator[tuple[Epoch, int, Iterator[Envelope]]]:
@@ -166,14 +217,16 @@ def _sound(row: Any, device: DeviceId, epoch: Epoch) -> Envelope | None:
         return None
 
 
-def _copy_side_tables(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    for table in ("consumed", "heard"):
-        for (code,) in _rows(source, f"SELECT code FROM {table} ORDER BY id", ()):
-            if isinstance(code, bytes):
-                target.execute(f"INSERT OR IGNORE INTO {table}(code) VALUES(?)", (code,))
+def _copy_state(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
     for key, value in _rows(source, "SELECT key, value FROM state", ()):
         if isinstance(key, str) and isinstance(value, str):
             target.execute("INSERT OR IGNORE INTO state VALUES(?,?)", (key, value))
+
+
+def _codes_of(source: sqlite3.Connection) -> Iterator[tuple[str, list[bytes]]]:
+    for table in ("consumed", "heard"):
+        rows = _rows(source, f"SELECT code FROM {table} ORDER BY id", ())
+        yield table, [code for (code,) in rows if isinstance(code, bytes)]
 
 
 def _rows(source: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> list[Any]:
@@ -184,34 +237,3 @@ def _rows(source: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> l
     except sqlite3.DatabaseError:
         pass
     return found
-
-
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(path.name + ending)
-
-
-def _free_name(path: Path) -> Path:
-    number = 1
-    while _beside(path, f".damaged-{number}").exists():
-        number += 1
-    return _beside(path, f".damaged-{number}")
-
-
-def _put_side_files_aside(path: Path, aside: Path) -> None:
-    for ending in _SIDE_FILES:
-        side = _beside(path, ending)
-        if side.exists():
-            side.rename(_beside(aside, ending))
-
-
-def _remove(path: Path) -> None:
-    for ending in ("", *_SIDE_FILES):
-        _beside(path, ending).unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

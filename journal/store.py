@@ -5,33 +5,33 @@ one fsync. `maintain` checkpoints, trims, saves the cursors, and its own commit 
 A record that the centre has not acknowledged is never deleted. One process at a time holds a journal (lock beside it).
 """
 
+import logging
 import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
 
-from journal.body import KIND_GAP, build_body, canonical_json, copy_text, recorded_wall_s, wall_of
+from journal.body import BODY_VERSION, KIND_GAP, build_body, canonical_json, copy_text, recorded_wall_s, wall_of
 from journal.consumed import ConsumedCodes, code_key
 from journal.envelope import SALT_BYTES, ZERO_HASH, Envelope, seal
-from journal.errors import AlreadyConsumed, JournalDamaged, RecordInvalid
+from journal.errors import AlreadyConsumed, JournalDamaged, JournalLost, RecordInvalid
 from journal.facts import AckOutcome, EpochState, Head, Room
+from journal.file import OpenFile
 from journal.lock import lock_beside
 from journal.retention import save_cursors, trim_epoch
-from journal.salvage import SalvageReport, finish_interrupted, salvage
+from journal.salvage import Known, LostRange, SalvageReport, carry_over, finish_interrupted, salvage
 from journal.schema import (
     COLUMNS,
     INSERT_RECORD,
     PAGE_BYTES,
     SEQ_BITS,
     add_epoch,
-    connect_reader,
-    connect_writer,
     from_row,
     new_epoch,
     record_id,
@@ -41,6 +41,8 @@ from journal.schema import (
 from model.clock import Timestamp
 from model.identities import DeviceId, Epoch, PassId, Seq
 from model.records import ConsumedCode
+
+log = logging.getLogger(__name__)
 
 DEFAULT_MAX_BYTES: Final = 2 * 1024**3
 MAX_READ: Final = 1_000
@@ -63,10 +65,12 @@ class Journal:
         self._lock = threading.RLock()  # the writer
         self._read_lock = threading.Lock()
         self._head = Head(epoch=Epoch(""), seq=Seq(0), hash=ZERO_HASH)
+        self._is_lost = False
+        self._gone: list[LostRange] = []
+        self._file = OpenFile(path, max_bytes=max_bytes)
         with ExitStack() as opened:
-            self._lock_file = opened.enter_context(lock_beside(path))
-            self._writer = opened.enter_context(closing(connect_writer(path, max_bytes=max_bytes)))
-            self._reader = opened.enter_context(closing(connect_reader(path)))
+            opened.callback(self._file.close)
+            self._load_codes()
             self._load()
             self.maintain()  # the first commit of a new log costs two fsyncs: pay it before anybody waits
             opened.pop_all()
@@ -89,14 +93,14 @@ class Journal:
 
     def close(self) -> None:
         """Save the cursors, checkpoint and let go of the file."""
-        with self._lock, self._read_lock:
+        with self._lock:
             try:
-                with sorted_errors(self.path):
-                    self._save_cursors()
+                self._save_cursors()
+            except JournalLost:
+                self._move()  # the last moment at which the lost file can still be read
             finally:
-                self._reader.close()
-                self._writer.close()
-                self._lock_file.close()
+                with self._read_lock:
+                    self._file.close()
 
     def append(
         self,
@@ -112,16 +116,12 @@ class Journal:
         """
         text = canonical_json(body)
         with self._lock:
-            envelope = self._seal(self._head, text, personal)
-            keys = self._codes.claim(consume)
-            try:
-                self._write(envelope, int(wall_of(body).timestamp()), consume, state or {})
-            except BaseException:
-                self._codes.give_up(keys)
-                raise
-            self._codes.grant(keys)
-            self._head = Head(epoch=envelope.epoch, seq=envelope.seq, hash=envelope.hash)
-            return envelope
+            if self._is_lost:
+                self._move()
+            while self._gone:
+                self._append_gap(self._gone[0], body)
+                del self._gone[0]
+            return self._append(text, int(wall_of(body).timestamp()), personal, consume, state or {})
 
     def is_consumed(self, pass_id: PassId, step: int) -> bool:
         """Whether this holder's code was used, here or (as far as was heard) at another gate. At once, any thread."""
@@ -148,7 +148,7 @@ class Journal:
         epoch = epoch if epoch is not None else self._head.epoch
         number = self._numbers[epoch]
         with self._read_lock, sorted_errors(self.path):
-            rows = self._reader.execute(
+            rows = self._file.reader.execute(
                 f"SELECT {COLUMNS} FROM records WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
                 (record_id(number, max(from_seq, 1)), record_id(number, (1 << SEQ_BITS) - 1), min(limit, MAX_READ)),
             ).fetchall()
@@ -220,14 +220,14 @@ class Journal:
     def get_state(self, key: str) -> str | None:
         """A value that was saved with an append."""
         with self._read_lock, sorted_errors(self.path):
-            row = self._reader.execute("SELECT value FROM state WHERE key=?", (key,)).fetchone()
+            row = self._file.reader.execute("SELECT value FROM state WHERE key=?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
     def room(self) -> Room:
         """How full the journal is, its disk included."""
         with self._read_lock, sorted_errors(self.path):
-            pages = self._reader.execute("PRAGMA page_count").fetchone()[0]
-            free_pages = self._reader.execute("PRAGMA freelist_count").fetchone()[0]
+            pages = self._file.reader.execute("PRAGMA page_count").fetchone()[0]
+            free_pages = self._file.reader.execute("PRAGMA freelist_count").fetchone()[0]
             disk = os.statvfs(self.path.parent)
         used = (pages - free_pages) * PAGE_BYTES
         disk_free = disk.f_bavail * disk.f_frsize
@@ -242,19 +242,19 @@ class Journal:
         At most TRIM_BATCH of an epoch at once, so that an append does not wait long: call again.
         """
         before_s = int(before.timestamp())
-        with self._lock, sorted_errors(self.path):
+        with self._lock, self._file.writing() as writer:
             cursors = [(number, self._acked[epoch]) for epoch, number in self._numbers.items()]
-            return sum(trim_epoch(self._writer, number, acked, before_s) for number, acked in cursors)
+            return sum(trim_epoch(writer, number, acked, before_s) for number, acked in cursors)
 
     def purge_personal(self, epoch: Epoch, up_to_seq: int) -> int:
         """Delete personal parts and salts up to a seq, overwriting them; the chain stays whole. Returns the count."""
-        with self._lock, self._read_lock, sorted_errors(self.path):
+        with self._lock, self._read_lock, self._file.writing(may_shrink=True) as writer:
             number = self._numbers[epoch]
-            purged = self._writer.execute(
+            purged = writer.execute(
                 "UPDATE records SET personal=NULL, salt=NULL WHERE id BETWEEN ? AND ? AND personal IS NOT NULL",
                 (record_id(number, 1), record_id(number, up_to_seq)),
             ).rowcount
-            self._checkpoint("TRUNCATE")  # the log still held the old pages
+            self._file.checkpoint("TRUNCATE")  # the log still held the old pages
             return purged
 
     def wal_bytes(self) -> int:
@@ -269,16 +269,58 @@ class Journal:
 
         Runs while no append is due: an append meanwhile waits for it. Raises JournalError.
         """
-        with self._lock, sorted_errors(self.path):
-            self._checkpoint("PASSIVE")
+        with self._lock:
             self._save_cursors()
 
     # below: under the writer's lock
 
+    def _append(
+        self, text: str, wall_s: int, personal: str | None, consume: Sequence[ConsumedCode], state: Mapping[str, str]
+    ) -> Envelope:
+        envelope = self._seal(self._head, text, personal)
+        keys = self._codes.claim(consume)
+        try:
+            self._write(envelope, wall_s, consume, state)
+        except BaseException as error:
+            self._codes.give_up(keys)
+            self._note_loss(error)
+            raise
+        self._codes.grant(keys)
+        self._head = Head(epoch=envelope.epoch, seq=envelope.seq, hash=envelope.hash)
+        return envelope
+
+    def _note_loss(self, error: BaseException) -> None:
+        if isinstance(error, JournalLost):
+            log.error("journal_lost why=%s", error)
+            self._is_lost = True
+
+    def _move(self) -> None:
+        """Go on in a new file with what can be read of the lost one, which belongs to a new epoch."""
+        with self._read_lock:
+            head, acked = self._head, dict(self._acked)
+            own, heard = self._codes.everything()
+            known = Known(head=head, own=own, heard=heard)
+            records, holes = self._file.move(lambda source, new: carry_over(source, new, self.device, known))
+        self._load()
+        for epoch in self._numbers.keys() & acked.keys():
+            self._acked[epoch] = Seq(min(acked[epoch], self._head_seq(epoch)))
+        last = self._head_seq(head.epoch) if head.epoch in self._numbers else 0
+        first_gone = max(last, acked[head.epoch]) + 1
+        if first_gone <= head.seq:
+            self._gone.append(LostRange(epoch=head.epoch, from_seq=Seq(first_gone), to_seq=head.seq))
+        self._is_lost = False
+        log.warning("journal_moved records=%d holes=%d gone_at_end=%d", records, len(holes), head.seq - first_gone + 1)
+
+    def _append_gap(self, gone: LostRange, body: Mapping[str, object]) -> None:
+        """Journal a loss with the moment of the record that follows: the journal has no clock."""
+        fields = {"epoch": gone.epoch, "from": gone.from_seq, "to": gone.to_seq, "why": "journal_lost"}
+        text = canonical_json({"v": BODY_VERSION, "kind": KIND_GAP, "at": body["at"], **fields})
+        self._append(text, int(wall_of(body).timestamp()), None, (), {})
+
     def _begin_epoch(self, state: Mapping[str, str]) -> None:
         epoch = new_epoch()
         number = max(self._numbers.values(), default=0) + 1
-        with self._transaction() as writer:
+        with self._file.transaction() as writer:
             add_epoch(writer, number, epoch, 0)
             writer.executemany("INSERT OR REPLACE INTO state VALUES(?,?)", state.items())
         self._numbers[epoch] = number
@@ -287,7 +329,7 @@ class Journal:
 
     def _copy(self, batch: Sequence[Envelope]) -> None:
         head, source = self._head, batch[0].epoch
-        with self._transaction() as writer:
+        with self._file.transaction() as writer:
             for envelope in batch:
                 copy = self._seal(head, copy_text(envelope.body, envelope.epoch, envelope.seq), envelope.personal)
                 row = to_row(copy, self._numbers[head.epoch], recorded_wall_s(envelope.body))
@@ -309,24 +351,10 @@ class Journal:
             personal=personal,
         )
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what happens inside, or nothing of it."""
-        writer = self._writer
-        with sorted_errors(self.path):
-            writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield writer
-                writer.execute("COMMIT")
-            except BaseException:
-                if writer.in_transaction:
-                    writer.execute("ROLLBACK")
-                raise
-
     def _write(
         self, envelope: Envelope, wall_s: int, consume: Sequence[ConsumedCode], state: Mapping[str, str]
     ) -> None:
-        with self._transaction() as writer:
+        with self._file.transaction() as writer:
             writer.execute(INSERT_RECORD, to_row(envelope, self._numbers[envelope.epoch], wall_s))
             for code in consume:
                 self._insert_consumed(code)
@@ -334,34 +362,36 @@ class Journal:
 
     def _insert_consumed(self, code: ConsumedCode) -> None:
         try:
-            self._writer.execute("INSERT INTO consumed(code) VALUES(?)", (code_key(code.pass_id, code.step),))
+            self._file.writer.execute("INSERT INTO consumed(code) VALUES(?)", (code_key(code.pass_id, code.step),))
         except sqlite3.IntegrityError as error:
             raise AlreadyConsumed(code.pass_id, code.step) from error
-
-    def _checkpoint(self, mode: str) -> None:
-        self._writer.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
 
     def _save_cursors(self) -> None:
         acked = {self._numbers[epoch]: int(seq) for epoch, seq in self._acked.items()}
         heard = self._codes.unsaved()
-        save_cursors(self._writer, acked, heard)
+        with self._file.writing(may_shrink=True) as writer:
+            self._file.checkpoint("PASSIVE")
+            save_cursors(writer, acked, heard)
         self._codes.saved(heard)
 
-    def _load(self) -> None:
+    def _load_codes(self) -> None:
         with sorted_errors(self.path):
-            owner = self._writer.execute("SELECT value FROM meta WHERE key='device'").fetchone()
-            if owner is None:
-                self._writer.execute("INSERT INTO meta VALUES('device', ?)", (self.device,))
-            elif owner[0] != self.device:
-                raise RecordInvalid(f"{self.path} belongs to {owner[0]}, not to {self.device}: name the right file")
-            epochs = self._writer.execute("SELECT epoch, number, acked_seq FROM epochs ORDER BY number").fetchall()
-            self._numbers: dict[Epoch, int] = {Epoch(row[0]): row[1] for row in epochs}
-            self._acked: dict[Epoch, Seq] = {Epoch(row[0]): Seq(row[2]) for row in epochs}
             own, heard = (
-                [row[0] for row in self._writer.execute(f"SELECT code FROM {table} ORDER BY id")]
+                [row[0] for row in self._file.writer.execute(f"SELECT code FROM {table} ORDER BY id")]
                 for table in ("consumed", "heard")
             )
-            self._codes = ConsumedCodes(own, heard)
+        self._codes = ConsumedCodes(own, heard)
+
+    def _load(self) -> None:
+        with self._file.writing() as writer:
+            owner = writer.execute("SELECT value FROM meta WHERE key='device'").fetchone()
+            if owner is None:
+                writer.execute("INSERT INTO meta VALUES('device', ?)", (self.device,))
+            elif owner[0] != self.device:
+                raise RecordInvalid(f"{self.path} belongs to {owner[0]}, not to {self.device}: name the right file")
+            epochs = writer.execute("SELECT epoch, number, acked_seq FROM epochs ORDER BY number").fetchall()
+            self._numbers: dict[Epoch, int] = {Epoch(row[0]): row[1] for row in epochs}
+            self._acked: dict[Epoch, Seq] = {Epoch(row[0]): Seq(row[2]) for row in epochs}
         if not self._numbers:
             self._begin_epoch({})
             return
@@ -385,7 +415,7 @@ class Journal:
             return self._epoch_state(self._numbers[epoch], epoch).head_seq
 
     def _epoch_state(self, number: int, epoch: Epoch) -> EpochState:
-        first, last = self._reader.execute(
+        first, last = self._file.reader.execute(
             "SELECT MIN(id), MAX(id) FROM records WHERE id BETWEEN ? AND ?",
             (record_id(number, 1), record_id(number, (1 << SEQ_BITS) - 1)),
         ).fetchone()

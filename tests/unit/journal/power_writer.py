@@ -7,12 +7,13 @@ from pathlib import Path
 
 from journal_kit import DEVICE, body, code
 
+import journal.file
 import journal.store
 from journal.schema import connect_writer
 
 
 def main(path: Path, synchronous: str, records: int) -> None:
-    journal.store.connect_writer = functools.partial(connect_writer, synchronous=synchronous)
+    journal.file.connect_writer = functools.partial(connect_writer, synchronous=synchronous)
     store = journal.store.Journal.open(path, DEVICE)
     for number in range(1, records + 1):
         envelope = store.append(body(number), personal="p" * 40, consume=[code(number)], state={"last": str(number)})

@@ -44,7 +44,7 @@ def _disk_that_hangs(journal: Journal) -> Iterator[threading.Event]:
             is_inside.set()
             may_go_on.wait(60)
 
-    journal._writer.set_trace_callback(hang)
+    journal._file.writer.set_trace_callback(hang)
     thread = threading.Thread(target=lambda: journal.append(body(1), consume=[code(1)]), daemon=True)
     thread.start()
     assert is_inside.wait(10)
@@ -53,7 +53,7 @@ def _disk_that_hangs(journal: Journal) -> Iterator[threading.Event]:
     finally:
         may_go_on.set()
         thread.join(10)
-        journal._writer.set_trace_callback(None)
+        journal._file.writer.set_trace_callback(None)
 
 
 def test_what_the_inbox_calls_returns_at_once_while_a_commit_hangs(path: Path) -> None:
@@ -157,10 +157,10 @@ def test_code_that_is_heard_while_its_own_grant_is_being_written_is_a_conflict(p
 
 def test_code_of_a_refused_append_is_unused(path: Path) -> None:
     journal = Journal.open(path, DEVICE)
-    journal._writer.execute("PRAGMA query_only=ON")
+    journal._file.writer.execute("PRAGMA query_only=ON")
     with pytest.raises(JournalUnavailable):
         journal.append(body(1), consume=[code(1)])
-    journal._writer.execute("PRAGMA query_only=OFF")
+    journal._file.writer.execute("PRAGMA query_only=OFF")
     assert not journal.is_consumed(code(1).pass_id, 1)
     assert journal.append(body(1), consume=[code(1)]).seq == 1
     journal.close()

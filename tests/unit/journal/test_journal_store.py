@@ -123,10 +123,10 @@ def test_full_journal_says_so_and_keeps_what_it_has(path: Path) -> None:
 
 def test_read_only_journal_is_unavailable_and_recovers(path: Path) -> None:
     journal = Journal.open(path, DEVICE)
-    journal._writer.execute("PRAGMA query_only=ON")  # SQLITE_READONLY, as from a card that went read-only
+    journal._file.writer.execute("PRAGMA query_only=ON")  # SQLITE_READONLY, as from a card that went read-only
     with pytest.raises(JournalUnavailable):
         journal.append(body(1))
-    journal._writer.execute("PRAGMA query_only=OFF")
+    journal._file.writer.execute("PRAGMA query_only=OFF")
     assert journal.append(body(1)).seq == 1
     journal.close()
 
@@ -290,7 +290,8 @@ def test_without_maintenances_own_commit_the_next_append_would_change_the_logs_h
     assert after_maintenance != header
     journal.append(body(4))
     assert wal.read_bytes()[:32] == after_maintenance
-    journal._checkpoint("PASSIVE")
+    with journal._file.writing(may_shrink=True):
+        journal._file.checkpoint("PASSIVE")
     journal.append(body(5))
     assert wal.read_bytes()[:32] != after_maintenance
     journal.close()
@@ -299,5 +300,5 @@ def test_without_maintenances_own_commit_the_next_append_would_change_the_logs_h
 def test_reader_cannot_write(path: Path) -> None:
     journal = filled(path, 1)
     with pytest.raises(sqlite3.OperationalError):
-        journal._reader.execute("DELETE FROM records")
+        journal._file.reader.execute("DELETE FROM records")
     journal.close()
