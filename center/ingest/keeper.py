@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 QUARANTINE_MAX_PER_DEVICE: Final = 10_000
 """A device that sends nonsense must not fill the disk; beyond this its nonsense is only counted in the log."""
+QUARANTINE_MAX_BYTES_PER_DEVICE: Final = 16 * 1024 * 1024
 
 _INSERT_RECORDS: Final = BulkInsert(Record, RECORD_COLUMNS)
 _WRITE_HEADS: Final = BulkInsert(
@@ -158,8 +159,18 @@ def _write_quarantine(connection: Connection, rows: list[Row]) -> list[Row]:
             )
             for (raw_hash,) in found:
                 del new[device, raw_hash]
-        kept = connection.execute(select(func.count()).where(Quarantined.device == device)).scalar_one()
-        over = [key for key in new if key[0] == device][max(0, QUARANTINE_MAX_PER_DEVICE - kept) :]
+        kept, kept_bytes = connection.execute(
+            select(func.count(), func.coalesce(func.sum(func.length(Quarantined.raw)), 0)).where(
+                Quarantined.device == device
+            )
+        ).one()
+        over = []
+        for key in [key for key in new if key[0] == device]:
+            size = len(_raw(new[key]))
+            if kept >= QUARANTINE_MAX_PER_DEVICE or kept_bytes + size > QUARANTINE_MAX_BYTES_PER_DEVICE:
+                over.append(key)
+            else:
+                kept, kept_bytes = kept + 1, kept_bytes + size
         for key in over:
             del new[key]
         if over:
@@ -167,6 +178,12 @@ def _write_quarantine(connection: Connection, rows: list[Row]) -> list[Row]:
     if new:
         connection.execute(insert(Quarantined), list(new.values()))
     return list(new.values())
+
+
+def _raw(row: Row) -> bytes:
+    raw = row["raw"]
+    assert isinstance(raw, bytes)
+    return raw
 
 
 def _judge_known(connection: Connection, draft: Draft) -> int:

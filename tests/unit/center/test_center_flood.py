@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from center_kit import Device, SilentBus, temporary_store
+from center_kit import EPOCH, Device, SilentBus, temporary_store
 from sqlalchemy import func, select
 
 from center.desk.gates import GateView
-from center.ingest.arrivals import StateArrived
+from center.ingest import keeper
+from center.ingest.arrivals import EventArrived, StateArrived
 from center.ingest.gate_book import JOURNALS_PER_HOUR_MAX, GateBook, newest_of
 from center.ingest.keeper import RecordKeeper
 from center.ingest.worker import IngestWorker
 from center.store.database import Store
-from center.store.schema import ChainHead
+from center.store.schema import ChainHead, Quarantined
 
 HOUR_MS = 3_600_000
 
@@ -84,3 +85,27 @@ def test_without_the_limit_every_state_leaves_a_row(store: Store) -> None:
     for state in flood(50):
         book.note([state])
     assert heads(store) == 50
+
+
+def quarantined_bytes(store: Store) -> int:
+    with store.reading() as connection:
+        return connection.execute(select(func.sum(func.length(Quarantined.raw)))).scalar_one()
+
+
+def test_nonsense_fills_only_so_many_bytes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "QUARANTINE_MAX_BYTES_PER_DEVICE", 10_000)
+    nonsense = [EventArrived("garden", "gate-1", EPOCH, bytes([n]) * 3_000) for n in range(10)]
+    for part in (nonsense[:5], nonsense[5:]):
+        RecordKeeper(store).keep(part)
+    assert quarantined_bytes(store) == 9_000
+    monkeypatch.setattr(keeper, "QUARANTINE_MAX_BYTES_PER_DEVICE", 1_000_000)
+    RecordKeeper(store).keep(nonsense)
+    assert quarantined_bytes(store) == 30_000
+
+
+def test_nonsense_of_one_device_takes_nobody_elses_room(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "QUARANTINE_MAX_BYTES_PER_DEVICE", 10_000)
+    RecordKeeper(store).keep(
+        [EventArrived("garden", f"gate-{n % 2}", EPOCH, bytes([n]) * 3_000) for n in range(10)],
+    )
+    assert quarantined_bytes(store) == 18_000
