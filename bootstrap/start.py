@@ -24,6 +24,10 @@ def main():
             + "需要 Python %d.%d 或更新的版本，这台机器上的是 %d.%d，请升级系统或安装新版本。\n" % (NEEDED + found)
         )
         return 3
+    if sys.flags.no_site:
+        import site
+
+        site.main()
     # The folder of this file would shadow modules of the standard library; the checkout takes its place.
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     from bootstrap.prepare import main as prepare
