@@ -87,7 +87,7 @@ class Envelope:
         if len(payload) > MAX_WIRE_BYTES:
             raise RecordInvalid(f"envelope of {len(payload)} bytes: at most {MAX_WIRE_BYTES}")
         try:
-            members = json.loads(payload.decode(), object_pairs_hook=_unique_members)
+            members = _DECODER.decode(payload.decode())
         except (ValueError, RecursionError) as error:
             raise RecordInvalid("envelope is not JSON in UTF-8 with unique members") from error
         if not isinstance(members, dict):
@@ -151,6 +151,10 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(members) != len(pairs):
         raise ValueError("doubled member")
     return members
+
+
+# One for all: json.loads with a hook builds a decoder for every record.
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique_members)
 
 
 def _from_members(members: dict[str, object]) -> Envelope:

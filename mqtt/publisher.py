@@ -104,7 +104,7 @@ class Publisher:
             self._is_woken = True
             self._condition.notify()
 
-    # below: paho's thread
+    # below: the link's thread
 
     def _on_link_changed(self, is_up: bool) -> None:
         if is_up:

@@ -93,7 +93,7 @@ class LinkToCentre:
         if self._link.publish(self._address.topic(Verb.USED), message.encode()) is not Sent.SENT:
             log.info("used_not_told")
 
-    # below: paho's thread, which must not die and must not wait long
+    # below: the link's thread, which must not die and must not wait long
 
     def _on_link_changed(self, is_up: bool) -> None:
         at = self._clock.instant()
