@@ -10,6 +10,7 @@ from typing import Final, assert_never
 
 from center.ingest.arrivals import EventArrived
 from center.ingest.chain import Head, Place, appended, broken, place_of, skipped
+from center.ingest.copies import Copied, copied
 from center.ingest.extract import DeclaredGap, columns_of, declared_gap_of, gap_in
 from journal.body import KIND_GAP, parse_body
 from journal.envelope import MAX_SEQ, MAX_WIRE_BYTES, Envelope
@@ -83,6 +84,7 @@ class Draft:
         self.quarantine: list[Row] = []
         self.gaps: list[Row] = []
         self.known: list[KnownAgain] = []
+        self.copies: list[Copied] = []
         self.ahead = 0
 
     def take(self, event: EventArrived, *, is_storable: bool = True) -> None:
@@ -147,6 +149,10 @@ class Draft:
             self.set_aside(event, Why.BODY, envelope)
             return
         columns = columns_of(body)
+        if "copy_of" in body:
+            copy = copied(len(self.records), envelope.device, body)
+            if copy is not None:
+                self.copies.append(copy)
         self.records.append(
             (
                 envelope.device,

@@ -89,6 +89,17 @@ def gap_in(body: Mapping[str, object]) -> DeclaredGap | None:
     return DeclaredGap(epoch=epoch, from_seq=from_seq, to_seq=to_seq, why=_short(body.get("why"), _WHY_MAX) or "")
 
 
+def origin_in(body: Mapping[str, object]) -> tuple[str, int] | None:
+    """Epoch and number of the record that a body says to repeat."""
+    origin = body.get("copy_of")
+    if not isinstance(origin, dict):
+        return None
+    epoch, seq = origin.get("epoch"), origin.get("seq")
+    if not isinstance(epoch, str) or _EPOCH.fullmatch(epoch) is None:
+        return None
+    return (epoch, seq) if type(seq) is int and 1 <= seq <= MAX_SEQ else None
+
+
 def _wall_ms(at: object) -> int | None:
     wall = at.get("wall") if isinstance(at, dict) else None
     if not isinstance(wall, str):

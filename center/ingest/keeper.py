@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, IntegrityError, StatementError
 from center.clock import NowMs, now_ms
 from center.ingest.arrivals import EventArrived, Mark
 from center.ingest.chain import EMPTY, Head
+from center.ingest.copies import KIND_COPY, doubled
 from center.ingest.draft import RECORD_COLUMNS, Draft, Key, KnownAgain, Row, Why
 from center.store.bulk import BulkInsert
 from center.store.database import Store
@@ -36,7 +37,10 @@ _WRITE_HEADS: Final = BulkInsert(
     ("device", "epoch", "seq", "hash", "compound", "broken_at_seq"),
     changing=("seq", "hash", "compound", "broken_at_seq"),
 )
-_DEVICE, _EPOCH, _SEQ, _HASH = (RECORD_COLUMNS.index(name) for name in ("device", "epoch", "seq", "hash"))
+_DEVICE, _EPOCH, _SEQ, _HASH, _BODY = (
+    RECORD_COLUMNS.index(name) for name in ("device", "epoch", "seq", "hash", "body")
+)
+_SEARCHED: Final = ("visit", "direction", "outcome", "reason", "pass_id", "household", "passage_end")
 _LOOKUP_MAX: Final = 500  # SQLite takes 999 parameters where it was built with the oldest limit
 
 
@@ -115,6 +119,8 @@ class RecordKeeper:
             draft.take(event, is_storable=is_storable)
         with self._store.writing() as connection:
             duplicates = _judge_known(connection, draft)
+            if draft.copies:
+                _set_copies_apart(connection, draft)
             quarantined = _write(connection, draft)
         self._heads.update(draft.heads)
         self._compounds.update(draft.touched)
@@ -178,6 +184,15 @@ def _write_quarantine(connection: Connection, rows: list[Row]) -> list[Row]:
     if new:
         connection.execute(insert(Quarantined), list(new.values()))
     return list(new.values())
+
+
+def _set_copies_apart(connection: Connection, draft: Draft) -> None:
+    """Take from a copy what is searched: it stands in its chain, and is seen and counted once, with its original."""
+    drafted: dict[Numbered, object] = {(row[_DEVICE], row[_EPOCH], row[_SEQ]): row[_BODY] for row in draft.records}
+    for place in doubled(connection, draft.copies, drafted):
+        named = dict(zip(RECORD_COLUMNS, draft.records[place], strict=True))
+        named |= dict.fromkeys(_SEARCHED) | {"kind": KIND_COPY}
+        draft.records[place] = tuple(named.values())
 
 
 def _raw(row: Row) -> bytes:
