@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from center.clock import from_ms, to_ms
+from center.desk.notices import TwiceRow, granted_twice
 from center.errors import NotFound
 from center.ingest.extract import KIND_DECISION, KIND_PASSAGE
 from center.person_label import person_label
@@ -130,6 +131,10 @@ class PassageView:
         with self._store.reading() as connection:
             query = select(func.count()).where(Record.id > record_id, Record.outcome.is_not(None))
             return int(connection.execute(query).scalar_one())
+
+    def granted_twice(self) -> tuple[TwiceRow, ...]:
+        """Codes that opened two gates, the newest of the last day."""
+        return granted_twice(self._store)
 
     def newest_id(self) -> int:
         """Highest row of the record; 0 when it is empty."""

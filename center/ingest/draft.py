@@ -12,6 +12,7 @@ from center.ingest.arrivals import EventArrived
 from center.ingest.chain import Head, Place, appended, broken, place_of, skipped
 from center.ingest.copies import Copied, copied
 from center.ingest.extract import DeclaredGap, columns_of, declared_gap_of, gap_in
+from center.ingest.granted_twice import Use, use_of
 from journal.body import KIND_GAP, parse_body
 from journal.envelope import MAX_SEQ, MAX_WIRE_BYTES, Envelope
 from journal.errors import RecordInvalid
@@ -85,6 +86,7 @@ class Draft:
         self.gaps: list[Row] = []
         self.known: list[KnownAgain] = []
         self.copies: list[Copied] = []
+        self.uses: list[Use] = []
         self.ahead = 0
 
     def take(self, event: EventArrived, *, is_storable: bool = True) -> None:
@@ -153,6 +155,9 @@ class Draft:
             copy = copied(len(self.records), envelope.device, body)
             if copy is not None:
                 self.copies.append(copy)
+        use = use_of(envelope.device, body)
+        if use is not None:
+            self.uses.append(use)
         self.records.append(
             (
                 envelope.device,

@@ -15,6 +15,7 @@ from model.rules import Direction
 
 KIND_DECISION: Final = "decision"
 KIND_PASSAGE: Final = "passage"
+KIND_CONFLICT: Final = "conflict"
 _EPOCH: Final = re.compile(r"[0-9a-f]{16}")
 _INTEGER_MAX: Final = 2**31 - 1
 _WHY_MAX: Final = 200
@@ -98,6 +99,22 @@ def origin_in(body: Mapping[str, object]) -> tuple[str, int] | None:
     if not isinstance(epoch, str) or _EPOCH.fullmatch(epoch) is None:
         return None
     return (epoch, seq) if type(seq) is int and 1 <= seq <= MAX_SEQ else None
+
+
+def holder_code_in(body: Mapping[str, object]) -> tuple[str, int] | None:
+    """Pass and step of the holder's code that a grant used up, or that a gate tells to be granted twice."""
+    if body["kind"] == KIND_CONFLICT:
+        told: object = body
+    elif body["kind"] == KIND_DECISION and body.get("outcome") == Outcome.GRANTED.value:
+        told = body.get("code")
+    else:
+        return None
+    if not isinstance(told, dict):
+        return None
+    pass_id, step = told.get("pass"), told.get("holder_step")
+    if not isinstance(pass_id, str) or _EPOCH.fullmatch(pass_id) is None:
+        return None
+    return (pass_id, step) if type(step) is int and abs(step) < 2**53 else None
 
 
 def _wall_ms(at: object) -> int | None:

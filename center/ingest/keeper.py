@@ -17,6 +17,7 @@ from center.ingest.arrivals import EventArrived, Mark
 from center.ingest.chain import EMPTY, Head
 from center.ingest.copies import KIND_COPY, doubled
 from center.ingest.draft import RECORD_COLUMNS, Draft, Key, KnownAgain, Row, Why
+from center.ingest.granted_twice import GrantedTwice
 from center.store.bulk import BulkInsert
 from center.store.database import Store
 from center.store.schema import ChainHead, Gap, Quarantined, Record
@@ -64,6 +65,7 @@ class RecordKeeper:
         self._now = now
         self._heads: dict[Key, Head] = {}
         self._compounds: dict[Key, str] = {}
+        self._granted = GrantedTwice()
         self._load()
 
     def keep(self, events: Sequence[EventArrived]) -> Kept:
@@ -122,6 +124,9 @@ class RecordKeeper:
             if draft.copies:
                 _set_copies_apart(connection, draft)
             quarantined = _write(connection, draft)
+            if draft.uses:
+                self._granted.note(connection, draft.uses, self._now())
+        self._granted.remember(draft.uses)
         self._heads.update(draft.heads)
         self._compounds.update(draft.touched)
         tampered = sum(1 for row in quarantined if row["is_tamper"])

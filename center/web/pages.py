@@ -132,6 +132,7 @@ def _add_live(router: APIRouter, pages: Pages) -> None:
             "live.html",
             session,
             gates=pages.services.gates.all(),
+            granted_twice=pages.services.passages.granted_twice(),
             rows=rows[:PAGE_SIZE],
             search=search,
             outcomes=list(Outcome),
