@@ -2,10 +2,10 @@
 
 Three steps, in two environments, because `cwt` wants other versions of its parts than Gatehouse:
 
-    python -m venv /tmp/oracle && /tmp/oracle/bin/pip install cwt
-    /tmp/oracle/bin/python tests/vectors/passes/make.py sign       # cases.json -> signed_by_cwt.json
+    python -m venv oracle && oracle/bin/pip install cwt
+    oracle/bin/python tests/vectors/passes/make.py sign       # cases.json -> signed_by_cwt.json
     python tests/vectors/passes/make.py ours                       # cases.json -> signed_by_us.json (Gatehouse's own)
-    /tmp/oracle/bin/python tests/vectors/passes/make.py --verify   # signed_by_us.json -> read_by_cwt.json
+    oracle/bin/python tests/vectors/passes/make.py --verify   # signed_by_us.json -> read_by_cwt.json
 
 The key is a test key, made of the byte 0x42 alone; no gate holds it.
 """
