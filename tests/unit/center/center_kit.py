@@ -18,6 +18,8 @@ from model.reasons import Outcome, Reason
 from model.records import DecisionRecord, PassageEnd, PassageRecord, StepDone, VisitStep, fields_of
 from model.rules import ColourRule, Decision, Direction, Facts, RuleSet
 from model.temperature import BurstReading, Celsius, Site, SiteRule, TemperatureRules, judge
+from mqtt.broker import find_mosquitto
+from mqtt.errors import BrokerMissing
 from mqtt.messages import Availability, Mode, State
 
 START = datetime(2020, 2, 14, 8, 0, tzinfo=UTC)
@@ -218,3 +220,12 @@ class SilentBus:
 
 
 MODES_WITH_FAULT = {"thermometer": Mode(availability=Availability.UNAVAILABLE, why="bus_stuck")}
+
+
+def has_broker() -> bool:
+    """Whether Mosquitto is on this machine, or was unpacked for this checkout."""
+    try:
+        find_mosquitto()
+    except BrokerMissing:
+        return False
+    return True

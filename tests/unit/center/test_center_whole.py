@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from center_kit import COMPOUND, PASS_ID, at, decision, eventually
+from center_kit import COMPOUND, PASS_ID, at, decision, eventually, has_broker
 from center_office import ZONE, write_register
 
 from center.accounts.users import Role, Users
@@ -38,9 +37,7 @@ TEMPLATES = Path(__file__).resolve().parents[3] / "config" / "mosquitto"
 PASSWORD = "a long enough one"
 WITHIN_S = 20.0
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin") is None, reason="no Mosquitto on this machine"
-)
+pytestmark = pytest.mark.skipif(not has_broker(), reason="no Mosquitto on this machine")
 
 
 class Town:

@@ -30,8 +30,14 @@ def _ends(action: Callable[[], object], within_s: float = AT_ONCE_S) -> bool:
         action()
         ended.set()
 
-    threading.Thread(target=run, daemon=True).start()
+    thread = threading.Thread(target=run, daemon=True)
+    _started.append(thread)
+    thread.start()
     return ended.wait(within_s)
+
+
+_started: list[threading.Thread] = []
+"""Calls that were still waiting; they end before their journal is closed."""
 
 
 @contextmanager
@@ -52,7 +58,9 @@ def _disk_that_hangs(journal: Journal) -> Iterator[threading.Event]:
         yield is_inside
     finally:
         may_go_on.set()
-        thread.join(10)
+        for each in (thread, *_started):
+            each.join(10)
+        _started.clear()
         journal._file.writer.set_trace_callback(None)
 
 
