@@ -205,4 +205,3 @@ class Journal(Section):
     records_per_day: int = Field(
         default=20_000, ge=100, le=500_000, description="of this lane on its fullest day, 100 to 500,000"
     )
-    warn_at_share: float = Field(default=0.8, gt=0, lt=1, description="share of the room at which the gate warns")

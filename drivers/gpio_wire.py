@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 LINE_MAX = 1024
 CLIENTS_MAX = 16
 QUEUED_LINES_MAX = 1000  # a client that reads slower than this loses its connection, never the terminal its time
-SEND_WITHIN_S = 1.0
 
 
 class PinWire:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 CODE_BYTES_MAX = 600  # longest code there is: the length limit of a pass
 LINE_BYTES_MAX = 4096
-TERMINATORS = b"\r\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

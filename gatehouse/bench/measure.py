@@ -2,23 +2,10 @@
 
 import math
 import resource
-import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 CLOCK_TICKS_PER_S = 100  # USER_HZ of every Linux that Gatehouse runs on
-
-
-def interleaved_us(parts: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, float]:
-    """Median CPU time of each part on this thread, in microseconds; one call of each per round, in turn."""
-    taken: dict[str, list[int]] = {name: [] for name in parts}
-    for _ in range(rounds):
-        for name, part in parts.items():
-            began = time.thread_time_ns()
-            part()
-            taken[name].append(time.thread_time_ns() - began)
-    return {name: statistics.median(values) / 1000 for name, values in taken.items()}
 
 
 def percentile(values: Sequence[float], share: float) -> float:
