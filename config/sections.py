@@ -33,6 +33,7 @@ class InputRole(Enum):
     GUARD_CONFIRM = "guard_confirm"
     GUARD_REFUSE = "guard_refuse"
     GUARD_EMERGENCY = "guard_emergency"
+    GUARD_BELL = "guard_bell"
 
 
 class Identity(Section):

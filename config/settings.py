@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from config.crosschecks import cross_problems
+from config.kiosk_sections import Help, Kiosk, Voice
 from config.problems import Problem, SettingsError
 from config.rules import load_rules
 from config.sections import (
@@ -54,6 +55,9 @@ class TerminalSettings(Section):
     visit: Visit = Visit()
     release: Release = Release()
     journal: Journal = Journal()
+    kiosk: Kiosk = Kiosk()
+    help: Help = Help()
+    voice: Voice = Voice()
 
     def has_contact(self, role: InputRole) -> bool:
         """Whether an input with this role is wired."""

@@ -4,7 +4,7 @@ Threads belong to drivers. A driver hands readings to the `emit` it was given, o
 inbox from there. Orders (`release`, `sound`, …) may come from any thread and return at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -23,6 +23,7 @@ class Component(Enum):
     BARRIER = "barrier"
     ALARM = "alarm"
     CONTACTS = "contacts"
+    SPEAKER = "speaker"
 
 
 class ContactRole(Enum):
@@ -40,6 +41,7 @@ class ContactRole(Enum):
     GUARD_CONFIRM = "guard_confirm"  # key switch at the guard's desk: looked at, let through
     GUARD_REFUSE = "guard_refuse"
     GUARD_EMERGENCY = "guard_emergency"  # emergency release
+    GUARD_BELL = "guard_bell"  # a resident wants to speak to a person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,25 @@ class BurstDone:
     reading: ThermometerReading
 
 
-Reading = CodeScanned | ContactChanged | ComponentHealth | ReleaseEndedEarly | BurstDone
+class CameraHint(Enum):
+    """What would make a code that is held up readable."""
+
+    CLOSER = "closer"
+    FARTHER = "farther"
+    HOLD_STILL = "hold_still"
+    BRIGHTER = "brighter"  # a phone's display turned up, a lamp over a card
+    LESS_GLARE = "less_glare"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraHintChanged:
+    """The camera sees something that looks like a code and can't be read; None: not any more."""
+
+    at: Instant
+    hint: CameraHint | None
+
+
+Reading = CodeScanned | ContactChanged | ComponentHealth | ReleaseEndedEarly | BurstDone | CameraHintChanged
 Emit = Callable[[Reading], None]
 
 
@@ -115,6 +135,19 @@ class BarrierOutput(Device, Protocol):
 
     def secure(self) -> None:
         """De-energise now."""
+
+
+class Speaker(Device, Protocol):
+    """Says one sentence at a time. Health is emitted as of any device."""
+
+    def say(self, sentences: Sequence[tuple[str, str]], *, urgent: bool = False) -> None:
+        """Say (language, words) one after the other: language zh or en.
+
+        What comes while something is being said takes the place of what still waits; urgent cuts the present one off.
+        """
+
+    def hush(self) -> None:
+        """Be silent at once, and forget what waits."""
 
 
 class Signal(Enum):

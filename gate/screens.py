@@ -1,6 +1,390 @@
-"""Messages from the terminal to whoever shows them: the kiosk, a log, a test."""
+"""Messages between a terminal and its kiosk, over a Unix socket: JSON, one object per line, UTF-8.
+
+The terminal listens. At once after a connection and at every change it sends the whole screen, {"screen": ScreenState};
+only the newest counts, so that a kiosk that reads slowly misses pictures and never the last one. The kiosk sends
+{"number": N, "order": {"kind": …}} and gets one {"number": N, "answer": Answer} for each. Codes stand in the messages,
+never words: words hang on them in config/texts. Masked names and rooms are for the guard's view alone; nothing of a
+message is ever logged.
+"""
 
 from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+MAX_LINE_BYTES: Final = 64 * 1024
+MAX_PEOPLE: Final = 9
+"""Of one household on one card, or of one crew."""
+SHOWN_PASSAGES: Final = 20
+FOUND_MAX: Final = 20
+
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+GuardName = Annotated[str, Field(min_length=1, max_length=40)]
+Token = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+People = Annotated[int, Field(ge=1, le=MAX_PEOPLE)]
+Number = Annotated[int, Field(ge=0, lt=2**53)]
+ShortText = Annotated[str, Field(max_length=200)]
+
+
+class Message(BaseModel):
+    """A part of a message: strict, nothing unknown, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+# --- from the terminal: what is to be seen ---------------------------------------------------------------------------
+
+
+class Progress(Message):
+    """How far the present instruction is: elapsed_s of lasts_s when the message was written."""
+
+    elapsed_s: float
+    lasts_s: float
+
+
+class StepState(Enum):
+    DONE = "done"
+    NOW = "now"
+    AHEAD = "ahead"
+
+
+class StepShown(Message):
+    """One of 一问、二测、三查、四扫, in the order of this gate."""
+
+    step: Code
+    state: StepState
+
+
+class ResidentScreen(Message):
+    """What the person in front of the gate is told now; nothing of it names anybody.
+
+    instruction, reason, question: keys of the texts. hint: a word beside the instruction that comes and goes
+    (closer, hold_still, brighter, less_glare, one_at_a_time). body_c: only where the rules let the resident see it.
+    person of people: whose forehead is wanted now when several came on one household card.
+    possible_at: when what was refused will be possible, where that is known.
+    """
+
+    instruction: Code
+    reason: Code | None = None
+    question: Code | None = None
+    hint: Code | None = None
+    progress: Progress | None = None
+    steps: tuple[StepShown, ...] = ()
+    person: People = 1
+    people: People = 1
+    body_c: float | None = None
+    possible_at: AwareDatetime | None = None
+
+
+class TemperatureShown(Message):
+    """body_c is None when the rules do not let a guard see it, or when it was indeterminate. by_hand: typed in."""
+
+    outcome: Code
+    why: Code | None = None
+    body_c: float | None = None
+    site: Code
+    by_hand: bool = False
+
+
+class VisitShown(Message):
+    """The visit that is going on, as the guard sees it. number: given back with each order, so that none comes late.
+
+    stage: visiting, recording, with_guard, passing or closing. reason: of the decision, or what the guard is asked.
+    mask_missing: the guard said so, and the visit waits.
+    """
+
+    number: Number
+    stage: Code
+    step: Code | None = None
+    instruction: Code
+    outcome: Code | None = None
+    reason: Code | None = None
+    room: str | None = None
+    masked_name: str | None = None
+    colour: Code | None = None
+    pass_kind: Code | None = None
+    isolation: Code | None = None
+    identified_by_guard: bool = False
+    temperatures: tuple[TemperatureShown, ...] = ()
+    people: People = 1
+    answered_yes: tuple[Code, ...] = ()
+    mask_missing: bool = False
+    other_codes: Number = 0
+    left: Progress | None = None
+
+
+class DutyShown(Message):
+    """Who has the gate."""
+
+    guard: Code
+    name: GuardName
+    since: AwareDatetime
+
+
+class GuardShown(Message):
+    """A guard who may sign in here."""
+
+    guard: Code
+    name: GuardName
+
+
+class PassageShown(Message):
+    """One of the last decisions. number: of the visit; 0 where there was none."""
+
+    at: AwareDatetime
+    number: Number
+    outcome: Code
+    reason: Code
+    room: str | None = None
+    people: People = 1
+    guard: Code | None = None
+
+
+class LostShown(Message):
+    """A part of the gate that does not work. component and why are codes; since: when it was noticed."""
+
+    component: Code
+    why: ShortText
+    since: AwareDatetime
+
+
+class AlarmShown(Message):
+    kind: Code
+    since: AwareDatetime
+
+
+class BarrierShown(Message):
+    """is_free: the way is free for everybody (fire, break-glass, emergency)."""
+
+    is_released: bool
+    is_open: bool | None
+    is_free: bool
+
+
+class GateShown(Message):
+    """The gate itself. mode: ready, alone (no centre), guard_only (no automatic opening) or way_free."""
+
+    device: str
+    gate_number: Number
+    direction: Code
+    has_barrier: bool
+    has_thermometer: bool
+    steps: tuple[Code, ...]
+    mode: Code
+    clock: Code
+    now: AwareDatetime
+    rules_version: Number
+    directory_version: Number | None
+    directory_age_s: Number | None
+    backlog: Number
+    journal_used_percent: Number
+
+
+class ScreenState(Message):
+    """Everything that a kiosk can show. The resident's page gets `resident` and the codes of `lost`, nothing more."""
+
+    v: Literal[1] = 1
+    revision: Number
+    gate: GateShown
+    resident: ResidentScreen
+    visit: VisitShown | None = None
+    duty: DutyShown | None = None
+    guards: tuple[GuardShown, ...] = ()
+    bell_since: AwareDatetime | None = None
+    barrier: BarrierShown
+    passages: tuple[PassageShown, ...] = ()
+    lost: tuple[LostShown, ...] = ()
+    alarms: tuple[AlarmShown, ...] = ()
+
+
+# --- from the kiosk: what a person wants -----------------------------------------------------------------------------
+
+
+class SignIn(Message):
+    """Take the gate over: whoever had it is signed out, and both are recorded."""
+
+    kind: Literal["sign_in"] = "sign_in"
+    guard: Code
+    pin: Annotated[str, Field(pattern=r"^[0-9]{4,8}$", repr=False)]
+
+
+class SignOut(Message):
+    kind: Literal["sign_out"] = "sign_out"
+    token: Token
+
+
+class DecideVisit(Message):
+    """Let through, or turn away, the person about whom the gate asks."""
+
+    kind: Literal["decide"] = "decide"
+    token: Token
+    visit: Number
+    is_confirmed: bool
+
+
+class IdentifyHousehold(Message):
+    """The guard knows this household: a forgotten card, no phone, a scanner that fails. Every rule is still judged."""
+
+    kind: Literal["identify"] = "identify"
+    token: Token
+    visit: Number | None = None
+    household: Annotated[int, Field(ge=1, lt=2**31)]
+    why: Literal["forgotten_card", "no_phone", "card_unreadable", "scanner_lost"]
+
+
+class CountPeople(Message):
+    """How many came on one household card; each of them is measured."""
+
+    kind: Literal["count_people"] = "count_people"
+    token: Token
+    visit: Number
+    people: People
+
+
+class MeasureByHand(Message):
+    """A guard's own thermometer. body_c: body temperature as its display says, 30.0 to 45.0."""
+
+    kind: Literal["measure_by_hand"] = "measure_by_hand"
+    token: Token
+    visit: Number
+    body_c: Annotated[float, Field(ge=30.0, le=45.0)]
+    site: Literal["forehead", "wrist", "ear", "armpit", "mouth"]
+    thermometer: Literal["infrared", "contact", "mercury"]
+
+
+class SeeMask(Message):
+    """No mask, or one has been put on. Without a visit the resident's screen only reminds."""
+
+    kind: Literal["mask"] = "mask"
+    token: Token
+    visit: Number | None = None
+    is_worn: bool
+
+
+class AdmitService(Message):
+    """Let somebody through who has no pass: an ambulance, the police, a repair crew."""
+
+    kind: Literal["admit_service"] = "admit_service"
+    token: Token
+    reason: Literal[
+        "ambulance",
+        "police",
+        "fire_brigade",
+        "repair",
+        "utilities",
+        "disinfection",
+        "official",
+        "helping_hand",
+        "other",
+    ]
+    people: People = 1
+
+
+class ReleaseInEmergency(Message):
+    """Free the way. Needs no PIN at the gate's own screen; from elsewhere a guard's token."""
+
+    kind: Literal["emergency"] = "emergency"
+    token: Token | None = None
+
+
+class RingBell(Message):
+    """A resident wants to speak to a person."""
+
+    kind: Literal["ring"] = "ring"
+
+
+class AnswerBell(Message):
+    kind: Literal["answer_bell"] = "answer_bell"
+    token: Token
+
+
+class AnswerQuestion(Message):
+    """The two large buttons, drawn on the screen. question: as it stood there when it was answered."""
+
+    kind: Literal["answer_question"] = "answer_question"
+    question: Code
+    is_yes: bool
+
+
+class FindHousehold(Message):
+    """Look somebody up. Give a room as people write it (3-2-1201), parts of it, or the number of a pass."""
+
+    kind: Literal["find"] = "find"
+    token: Token
+    building: Annotated[str, Field(max_length=16)] = ""
+    unit: Annotated[str, Field(max_length=16)] = ""
+    room: Annotated[str, Field(max_length=16)] = ""
+    pass_id: Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")] = ""
+
+
+Order = Annotated[
+    SignIn
+    | SignOut
+    | DecideVisit
+    | IdentifyHousehold
+    | CountPeople
+    | MeasureByHand
+    | SeeMask
+    | AdmitService
+    | ReleaseInEmergency
+    | RingBell
+    | AnswerBell
+    | AnswerQuestion
+    | FindHousehold,
+    Field(discriminator="kind"),
+]
+
+
+class Refusal(Enum):
+    """Why an order was not carried out."""
+
+    WRONG_PIN = "wrong_pin"
+    WAIT = "wait"  # too many wrong PINs: wait_s
+    NOT_SIGNED_IN = "not_signed_in"
+    STALE = "stale"  # that visit is over, or is not where the order thinks
+    NOT_NOW = "not_now"  # the order means nothing in this state
+    NOT_FOUND = "not_found"
+    NO_REGISTER = "no_register"  # this gate can't look anybody up: no directory, or none sealed for it
+    JOURNAL = "journal"  # cannot be recorded, so it is not done
+    BUSY = "busy"
+    INVALID = "invalid"
+
+
+class Found(Message):
+    """A household as a guard may see it."""
+
+    household: Annotated[int, Field(ge=1, lt=2**31)]
+    room: str
+    masked_name: str
+    colour: Code
+    isolation: Code
+
+
+class Answer(Message):
+    """What became of an order. is_done is False exactly when `why` is given."""
+
+    is_done: bool
+    why: Refusal | None = None
+    wait_s: float | None = None
+    token: Token | None = None
+    found: tuple[Found, ...] = ()
+    more_found: bool = False
+
+
+class OrderLine(Message):
+    """One line from a kiosk."""
+
+    number: Number
+    order: Order
+
+
+class TerminalLine(Message):
+    """One line from a terminal: a screen, or the answer to the order with this number."""
+
+    screen: ScreenState | None = None
+    number: Number | None = None
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,7 +394,3 @@ class ScreenMessage:
     instruction: str
     reason: str | None = None
     question: str | None = None
-
-    def as_json(self) -> dict[str, str | None]:
-        """Plain JSON members."""
-        return {"instruction": self.instruction, "reason": self.reason, "question": self.question}

@@ -31,3 +31,6 @@ GateNumber = NewType("GateNumber", int)
 
 VisitId = NewType("VisitId", int)
 """A visit within one run of a terminal: 1, 2, 3 …"""
+
+GuardId = NewType("GuardId", str)
+"""A guard of a gate: 1 to 16 of a-z, 0-9 and underscore, beginning with a letter. Records name guards by it alone."""

@@ -12,6 +12,7 @@ from statistics import median
 from typing import NewType
 
 from model.clock import Instant
+from model.identities import GuardId
 
 Celsius = NewType("Celsius", float)
 
@@ -53,6 +54,35 @@ class ThermometerUnavailable:
 
 
 ThermometerReading = BurstReading | ThermometerUnavailable
+
+
+class HandSite(Enum):
+    """Where a guard's own thermometer was held."""
+
+    FOREHEAD = "forehead"
+    WRIST = "wrist"
+    EAR = "ear"
+    ARMPIT = "armpit"
+    MOUTH = "mouth"
+
+
+class HandThermometer(Enum):
+    """What a guard measured with."""
+
+    INFRARED = "infrared"
+    CONTACT = "contact"
+    MERCURY = "mercury"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandReading:
+    """Measured by a person and typed in. body_c: body temperature as the device says; nothing is added to it."""
+
+    at: Instant
+    body_c: Celsius
+    site: HandSite
+    thermometer: HandThermometer
+    guard: GuardId
 
 
 class TemperatureOutcome(Enum):

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from model.clock import ClockTrust, Instant
 from model.credentials import CodeCheck, Scanner
 from model.directory import Directory
+from model.identities import GuardId, HouseholdId, VisitId
 from model.rules import RuleSet
-from model.temperature import ThermometerReading
+from model.services import IdentifiedWhy, ServiceReason
+from model.temperature import HandReading, ThermometerReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +42,87 @@ class PresenceChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardDecided:
+    """A guard lets through or turns away. guard: None by the key switch. visit: None = whoever stands there."""
+
     at: Instant
     is_confirmed: bool
+    guard: GuardId | None = None
+    visit: VisitId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DutyChanged:
+    """A guard took the gate over from whoever had it; None: nobody has it any more."""
+
+    at: Instant
+    guard: GuardId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseholdIdentified:
+    """A guard vouches that this person belongs to this household; stands for the code of a visit, or begins one."""
+
+    at: Instant
+    guard: GuardId
+    household: HouseholdId
+    why: IdentifiedWhy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleCounted:
+    """So many came on one household card. Each of them is measured."""
+
+    at: Instant
+    guard: GuardId
+    people: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredByHand:
+    """A guard typed in what a thermometer of their own says."""
+
+    at: Instant
+    reading: HandReading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskSeen:
+    """A guard saw a person without a mask, or that one has been put on."""
+
+    at: Instant
+    guard: GuardId
+    is_worn: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAdmitted:
+    """A guard lets people through who have no pass: an ambulance, the police, a repair crew."""
+
+    at: Instant
+    guard: GuardId
+    reason: ServiceReason
+    people: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BellRung:
+    """A resident wants to speak to a person."""
+
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BellAnswered:
+    at: Instant
+    guard: GuardId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmergencyReleaseOrdered:
+    """guard: None by the button, or at the gate's own screen without a PIN."""
+
     at: Instant
+    guard: GuardId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +227,14 @@ Event = (
     | QuestionAnswered
     | PresenceChanged
     | GuardDecided
+    | DutyChanged
+    | HouseholdIdentified
+    | PeopleCounted
+    | MeasuredByHand
+    | MaskSeen
+    | ServiceAdmitted
+    | BellRung
+    | BellAnswered
     | EmergencyReleaseOrdered
     | DoorContactChanged
     | ObstructionChanged

@@ -17,6 +17,7 @@ from drivers.ports import (
     AlarmOutput,
     BarrierOutput,
     BurstDone,
+    CameraHintChanged,
     CodeScanned,
     ComponentHealth,
     ContactChanged,
@@ -277,6 +278,8 @@ class Terminal:
                 event = _contact_event(item)
                 if event is not None:
                     self._advance(event)
+            case CameraHintChanged():
+                pass  # shown by whoever shows the screen
             case ev.DirectoryReplaced():
                 self._reader.directory = item.directory
                 self._note_directory(item.directory)
@@ -413,5 +416,7 @@ def _contact_event(changed: ContactChanged) -> ev.Event | None:
             return ev.EmergencyReleaseOrdered(at=at)
         case ContactRole.REX:
             return ev.ExitRequested(at=at)
+        case ContactRole.GUARD_BELL:
+            return ev.BellRung(at=at)
         case _:
             assert_never(changed.role)
