@@ -13,6 +13,7 @@ _MODULES = {
     "terminal": "gatehouse.bench.terminal",
     "camera": "gatehouse.bench.camera",
     "ingest": "gatehouse.bench.ingest",
+    "visit": "gatehouse.bench.visit",
 }
 
 

@@ -20,7 +20,7 @@ from model.identities import CompoundId, DeviceId
 COMPOUND: Final = CompoundId("garden-1")
 RELAY_PIN, FEEDBACK_PIN = 17, 18
 GREEN_PIN, RED_PIN, BUZZER_PIN = 22, 23, 24
-CONFIRM_PIN, EMERGENCY_PIN, PRESENCE_PIN = 20, 26, 6
+CONFIRM_PIN, EMERGENCY_PIN, PRESENCE_PIN, DOOR_PIN = 20, 26, 6, 5
 READY_WITHIN_S: Final = 20.0
 STOP_WITHIN_S: Final = 10.0
 SCANNER_IS_OPEN: Final = "serial_scanner_available=True"
