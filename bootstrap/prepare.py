@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def prepare(locks: Sequence[str]) -> Mapping[str, str]:
-    """Bring environment, broker and libzbar into place; quick when they are. Raises Trouble or OSError."""
+    """Bring environment, broker, libzbar and voice into place; quick when they are. Raises Trouble or OSError."""
     home = CHECKOUT / ".gatehouse"
     home.mkdir(exist_ok=True)
     if shutil.disk_usage(home).free < _ROOM_TO_RUN_MB * 1_000_000:

@@ -85,6 +85,48 @@ def test_what_an_earlier_start_found_counts_only_while_it_is_there(tmp_path: Pat
     assert native._known_and_still_there(record) is None
 
 
+def test_a_street_without_a_voice_starts_and_looks_for_one_again_another_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def fetch_in_vain(work: Path, tree: Path, packages: list[str]) -> None:
+        asked.extend(packages)
+        raise Trouble(what="no network", hint="later", chinese="稍后")
+
+    monkeypatch.setattr(native, "_find_or_unpack", lambda home: {"GATEHOUSE_MOSQUITTO": sys.executable})
+    monkeypatch.setattr(native, "_system_program", lambda name: None)
+    monkeypatch.setattr(native, "_need_apt", lambda packages: None)
+    monkeypatch.setattr(native, "_unpack", fetch_in_vain)
+    for _ in range(2):
+        assert native.native_environment(tmp_path) == {"GATEHOUSE_MOSQUITTO": sys.executable}
+    assert asked == ["espeak-ng"]  # the second start waited for no network
+    yesterday = (tmp_path / ".gatehouse/no-voice").stat().st_mtime - 25 * 3600
+    os.utime(tmp_path / ".gatehouse/no-voice", (yesterday, yesterday))
+    native.native_environment(tmp_path)
+    assert asked == ["espeak-ng", "espeak-ng"]
+
+
+def test_an_unpacked_voice_is_told_where_its_libraries_and_voices_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpack(work: Path, tree: Path, packages: list[str]) -> None:
+        program = tree / "usr/bin/espeak-ng"
+        program.parent.mkdir(parents=True)
+        program.write_text('#!/bin/sh\necho "$ESPEAK_DATA_PATH|$LD_LIBRARY_PATH|$1"\n')
+        program.chmod(0o755)
+        (tree / "usr/lib/x86_64-linux-gnu/espeak-ng-data").mkdir(parents=True)
+
+    monkeypatch.setattr(native, "_find_or_unpack", lambda home: {"GATEHOUSE_MOSQUITTO": sys.executable})
+    monkeypatch.setattr(native, "_system_program", lambda name: None)
+    monkeypatch.setattr(native, "_need_apt", lambda packages: None)
+    monkeypatch.setattr(native, "_unpack", unpack)
+    voice = native.native_environment(tmp_path)["GATEHOUSE_ESPEAK"]
+    said = subprocess.run([voice, "ni hao"], capture_output=True, text=True, timeout=10, check=True).stdout
+    libraries = tmp_path / ".gatehouse/apt/usr/lib/x86_64-linux-gnu"
+    assert said == f"{libraries}|{libraries}|ni hao\n"
+
+
 def test_help_needs_no_installation(tmp_path: Path) -> None:
     for name in ("run", "test"):
         shutil.copy(CHECKOUT / name, tmp_path / name)
