@@ -2,7 +2,8 @@
 
 Rules: read what waits, or one byte; never wait for an end of line. A scanner that goes away is opened again and again,
 at most every RECONNECT_MAX_S. Health is reported once when it goes and once when it returns. A line without end makes
-it unavailable until a code comes through: somebody must set the scanner's terminator.
+it unavailable until a code comes through: somebody must set the scanner's terminator. So does one that babbles: its
+codes are dropped until it is calm again.
 """
 
 import logging
@@ -15,6 +16,7 @@ from typing import Any
 
 import serial
 
+from drivers.babble import Babble
 from drivers.errors import DriverSettingsRefused
 from drivers.ports import CodeScanned, Component, ComponentHealth, Emit
 from drivers.repeats import Repeats
@@ -36,6 +38,7 @@ GONE = (serial.SerialException, OSError, termios.error)
 
 NOT_THERE = "not there"
 NO_LINE_END = "no line end"
+BABBLING = "babbling"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ class SerialScanner:
         self._monotonic = monotonic
         self._framer = Framer(settings.prefix, settings.suffix)
         self._repeats: Repeats[bytes] = Repeats(settings.repeat_window_s)
+        self._babble = Babble()
         self._port: Any = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -126,8 +130,11 @@ class SerialScanner:
             self._report(NO_LINE_END)
         for code in fed.codes:
             at = Instant(self._monotonic())
-            self._report("")
-            if self._repeats.is_new(code, at) and self._emit is not None:
+            if not self._repeats.is_new(code, at):
+                continue
+            is_taken = self._babble.takes(at)
+            self._report("" if is_taken else BABBLING)
+            if is_taken and self._emit is not None:
                 self._emit(CodeScanned(at=at, scanner=Scanner.SERIAL, text=code))
 
     def _close(self) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from contract_parts import Listener, hardware
 
+from drivers.babble import BABBLE_CODES_MAX
 from drivers.ports import CodeScanned, Component, ComponentHealth
-from drivers.serial_scanner import NO_LINE_END, NOT_THERE, SerialScanner, SerialScannerSettings
+from drivers.serial_scanner import BABBLING, NO_LINE_END, NOT_THERE, SerialScanner, SerialScannerSettings
 from drivers.serial_twin import SerialScannerTwin
 from model.credentials import Scanner
 
@@ -69,6 +70,24 @@ def test_10_kb_without_an_end_makes_it_unavailable_until_a_code_comes(
     scanner_twin.type(b"\n" + CODE + b"\n")
     assert listener.await_nth(CodeScanned).text == CODE
     assert listener.await_nth(ComponentHealth, 3).is_available
+
+
+def test_a_scanner_that_babbles_is_not_listened_to_until_it_is_calm(
+    tmp_path: Path, scanner_twin: SerialScannerTwin, listener: Listener
+) -> None:
+    passed_s = 0.0
+    scanner = SerialScanner(SerialScannerSettings(port=str(tmp_path / "scanner")), monotonic=lambda: passed_s)
+    scanner.start(listener)
+    listener.await_nth(ComponentHealth)
+    scanner_twin.type(b"".join(b"noise %d\r" % number for number in range(200)))
+    lost = listener.await_nth(ComponentHealth, 2)
+    assert (lost.is_available, lost.why) == (False, BABBLING)
+    assert len(listener.of(CodeScanned)) == BABBLE_CODES_MAX
+    passed_s = 5.0
+    scanner_twin.type(b"noise\r" + CODE + b"\r")
+    listener.await_that(lambda: listener.of(CodeScanned)[-1].text == CODE)
+    assert listener.of(ComponentHealth)[-1].is_available
+    scanner.stop()
 
 
 def test_unplugged_is_reported_once_and_replugged_it_reads_again(
