@@ -11,7 +11,7 @@ from typing import assert_never
 
 from model.clock import ClockTrust
 from model.credentials import Pass, RefusedCode, Scanner, VerifiedCode
-from model.identities import HouseholdId, PassId, VisitId
+from model.identities import GuardId, HouseholdId, PassId, VisitId
 from model.reasons import Reason
 from model.rules import Decision, Facts, RuleSet
 from model.temperature import BurstReading, TemperatureJudgement
@@ -143,6 +143,15 @@ class StartedRecord:
     directory_version: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupRecord:
+    """A guard looked households up by room or pass. more_found: there were more than are named here."""
+
+    guard: GuardId
+    households: tuple[HouseholdId, ...]
+    more_found: bool
+
+
 Record = (
     DecisionRecord
     | PassageRecord
@@ -152,6 +161,7 @@ Record = (
     | ModeRecord
     | ClockRecord
     | StartedRecord
+    | LookupRecord
 )
 
 
@@ -186,6 +196,12 @@ def fields_of(record: Record) -> tuple[str, dict[str, JsonValue]]:
                 "program": record.program,
                 "rules_version": record.rules_version,
                 "directory_version": record.directory_version,
+            }
+        case LookupRecord():
+            return "lookup", {
+                "guard": record.guard,
+                "households": list(record.households),
+                "more_found": record.more_found,
             }
         case _:
             assert_never(record)

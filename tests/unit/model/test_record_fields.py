@@ -14,7 +14,7 @@ import pytest
 
 from model.clock import ClockTrust
 from model.credentials import CheckStage, RefusalDetail, RefusedCode, Scanner
-from model.identities import VisitId
+from model.identities import GuardId, VisitId
 from model.reasons import Outcome, Reason
 from model.records import (
     AbandonedRecord,
@@ -24,6 +24,7 @@ from model.records import (
     ConflictRecord,
     ConsumedCode,
     DecisionRecord,
+    LookupRecord,
     ModeRecord,
     PassageEnd,
     PassageRecord,
@@ -102,6 +103,7 @@ RECORDS: dict[str, Record] = {
     "mode": ModeRecord(component="thermometer", is_available=False, why="absent"),
     "clock": ClockRecord(trust=ClockTrust.NTP, jumped_s=-3.00049),
     "started": StartedRecord(program="0.1.0", rules_version=12, directory_version=None),
+    "lookup": LookupRecord(guard=GuardId("li_wei"), households=(HOUSEHOLD,), more_found=False),
 }
 
 
