@@ -63,6 +63,10 @@ class TerminalSettings(Section):
         """Whether an input with this role is wired."""
         return any(contact.role is role for contact in self.contacts)
 
+    def kiosk_socket(self) -> Path:
+        """Where the terminal listens for its kiosk."""
+        return self.kiosk.socket_path or self.state_dir / "kiosk.sock"
+
 
 def load_settings(file: Path) -> TerminalSettings:
     """Read, type and check one terminal's settings. Raises SettingsError with every problem of the file."""

@@ -13,8 +13,10 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from config.guards import load_guards
 from config.problems import SettingsError
 from config.sections import InputRole
 from config.settings import TerminalSettings, load_terminal
@@ -30,8 +32,10 @@ from drivers.ports import ContactRole, Device
 from drivers.serial_scanner import SerialScanner, SerialScannerSettings
 from gate.core.lane import Lane
 from gate.core.settings import LaneSettings
-from gate.screens import ScreenMessage
 from gate.shell.codes import CodeReader
+from gate.shell.guards import GuardAccount, GuardsFile, GuardsUnreadable
+from gate.shell.household_lookup import load_device_key
+from gate.shell.kiosk_desk import DeskSettings, KioskDesk
 from gate.shell.link_to_centre import LINK, LinkToCentre
 from gate.shell.log_queue import start_logging
 from gate.shell.records import LAST_GOOD_TIME
@@ -128,14 +132,18 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
         commits = Commits(journal, on_appended=centre.wake if centre is not None else lambda: None)
         pins = open_pin_factory(settings.gpio.pin_factory)
         directory = held.directory if held is not None else None
+        lane = Lane(
+            settings=lane_settings(settings),
+            rules=rules,
+            directory=directory,
+            clock_trust=clock.trust,
+            lost={LINK: "connecting" if centre is not None else "not_configured"},
+        )
+        desk = _kiosk_desk(settings, lane=lane, clock=clock, journal=journal, held=held)
+        if desk is not None and centre is not None:
+            centre.on_directory = desk.offer_directory
         terminal = Terminal(
-            lane=Lane(
-                settings=lane_settings(settings),
-                rules=rules,
-                directory=directory,
-                clock_trust=clock.trust,
-                lost={LINK: "connecting" if centre is not None else "not_configured"},
-            ),
+            lane=lane,
             program=f"gatehouse {VERSION}",
             clock=clock,
             reader=CodeReader(
@@ -145,7 +153,7 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
             commits=commits,
             devices=make_devices(settings, pins),
             bus=centre,
-            on_screen=_log_screen,
+            screens=desk,
             on_alive=lambda: tell("WATCHDOG=1"),
         )
         try:
@@ -162,6 +170,31 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
     finally:
         journal.close()
     return EXIT_OK
+
+
+def _kiosk_desk(
+    settings: TerminalSettings, *, lane: Lane, clock: WallClock, journal: Journal, held: DirectoryDocument | None
+) -> KioskDesk | None:
+    if not settings.kiosk.enabled:
+        return None
+    guards_path = settings.kiosk.guards_path
+    bus_key = settings.bus.key_path if settings.bus.enabled else None
+    desk = DeskSettings(
+        device=settings.identity.device,
+        has_thermometer=settings.thermometer is not None,
+        socket_path=settings.kiosk_socket(),
+        guards_file=GuardsFile(guards_path, partial(_guards, guards_path)) if guards_path is not None else None,
+        private=load_device_key(bus_key) if bus_key is not None else None,
+    )
+    return KioskDesk(desk, lane=lane, clock=clock, journal=journal, held=held)
+
+
+def _guards(path: Path) -> list[GuardAccount]:
+    try:
+        entries = load_guards(path)
+    except SettingsError as error:
+        raise GuardsUnreadable(str(error)) from error
+    return [GuardAccount(guard=entry.guard, name=entry.name, pin_hash=entry.pin_hash) for entry in entries]
 
 
 def lane_settings(settings: TerminalSettings) -> LaneSettings:
@@ -372,10 +405,6 @@ def _end_within(limit_s: float, end: Callable[[], None]) -> None:
 def _say_ready() -> None:
     tell("READY=1")
     os.write(sys.stdout.fileno(), b"ready\n")  # in one piece: log lines of other threads go to the same file
-
-
-def _log_screen(message: ScreenMessage) -> None:
-    log.info("screen instruction=%s reason=%s", message.instruction, message.reason)
 
 
 if __name__ == "__main__":

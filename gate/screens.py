@@ -7,7 +7,6 @@ never words: words hang on them in config/texts. Masked names and rooms are for 
 message is ever logged.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Final, Literal
 
@@ -385,12 +384,3 @@ class TerminalLine(Message):
     screen: ScreenState | None = None
     number: Number | None = None
     answer: Answer | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScreenMessage:
-    """What the resident is told now. instruction, reason and question are keys of the texts, never words."""
-
-    instruction: str
-    reason: str | None = None
-    question: str | None = None

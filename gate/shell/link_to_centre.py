@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from gate.core.events import ComponentChanged, DirectoryReplaced
-from gate.shell.terminal import InboxItem, LaneReport, UsedElsewhere
+from gate.shell.inbox import InboxItem, UsedElsewhere
+from gate.shell.terminal import LaneReport
 from gate.shell.wall_clock import WallClock
 from journal.store import Journal
 from model.identities import CommunityId, PassId
@@ -49,6 +50,7 @@ class LinkToCentre:
         self._directory_path = directory_path
         version = held.directory.version if held is not None else 0
         self._assembler = DirectoryAssembler(keys=keys, community=community, held_version=version)
+        self.on_directory: Callable[[DirectoryDocument], None] = lambda document: None  # set before `start`
         self._post: Callable[[InboxItem], None] = lambda item: None
         self._link = Link(link_settings, address, software=VERSION, on_link_changed=self._on_link_changed)
         self._publisher = Publisher(journal, self._link, clock=clock.timestamp)
@@ -121,6 +123,7 @@ class LinkToCentre:
             return
         if isinstance(outcome, DirectoryComplete):
             self._post(DirectoryReplaced(at=self._clock.instant(), directory=outcome.document.directory))
+            self.on_directory(outcome.document)
             try:
                 save_last_good(outcome.document, self._directory_path)
             except OSError as error:

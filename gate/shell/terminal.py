@@ -17,22 +17,23 @@ from drivers.ports import (
     AlarmOutput,
     BarrierOutput,
     BurstDone,
+    CameraHint,
     CameraHintChanged,
     CodeScanned,
     ComponentHealth,
     ContactChanged,
-    ContactRole,
     Device,
-    Reading,
     ReleaseEndedEarly,
     Signal,
     Thermometer,
 )
 from gate.core import effects as out
 from gate.core import events as ev
-from gate.core.lane import Lane, deadline, step
-from gate.screens import ScreenMessage
+from gate.core.lane import Lane, Step, deadline, step
+from gate.screens import Refusal
 from gate.shell.codes import CodeReader
+from gate.shell.contact_events import event_of_contact
+from gate.shell.inbox import InboxItem, Noted, Ordered, UsedElsewhere
 from gate.shell.records import NO_ANSWER, Answered, RecordWriter
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
@@ -70,16 +71,6 @@ _SILENT: Final = frozenset({out.AlarmKind.FEVER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsedElsewhere:
-    """Another gate of the compound consumed a holder's code."""
-
-    code: ConsumedCode
-
-
-InboxItem = Reading | ev.Event | Answered | UsedElsewhere
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
     """What is mounted at this lane. others: scanners and contacts, which only emit."""
 
@@ -110,6 +101,19 @@ class Bus(Protocol):
     def tell_used(self, pass_id: str, step: int) -> None: ...
 
 
+class Screens(Protocol):
+    """Who shows the lane to people and brings their orders. On the inbox's thread, and never in its way."""
+
+    async def run(self, post: Callable[[InboxItem], None]) -> None:
+        """Serve until cancelled; raises nothing that would end the lane."""
+
+    def follow(self, event: ev.Event, lane: Lane, effects: tuple[out.Effect, ...]) -> None:
+        """The lane took an event, and its effects have been carried out."""
+
+    def note_hint(self, hint: CameraHint | None) -> None:
+        """What the camera would like of whoever holds up a code."""
+
+
 class Terminal:
     """Runs one lane until `stop`. Built by the composition root, which hands in everything that touches the world."""
 
@@ -124,7 +128,7 @@ class Terminal:
         devices: Devices,
         bus: Bus | None,
         program: str,
-        on_screen: Callable[[ScreenMessage], None] = lambda message: None,
+        screens: Screens | None = None,
         on_alive: Callable[[], None] = lambda: None,
     ) -> None:
         """on_alive: called about once a second for as long as the inbox is served."""
@@ -137,7 +141,7 @@ class Terminal:
         self._devices = devices
         self._bus = bus
         self._program = program
-        self._on_screen = on_screen
+        self._screens = screens
         self._on_alive = on_alive
         self._standing: set[out.AlarmKind] = set()
         self._persons_signal = Signal.OFF
@@ -164,6 +168,8 @@ class Terminal:
                     tasks.create_task(self._look(), name="clock-and-commits"),
                     tasks.create_task(self._keep_journal(), name="journal-room"),
                 ]
+                if self._screens is not None:
+                    keepers.append(tasks.create_task(self._screens.run(self.post), name="screens"))
                 on_ready()
                 await self._stopping.wait()
                 for keeper in keepers:
@@ -275,11 +281,16 @@ class Terminal:
                     )
                 )
             case ContactChanged():
-                event = _contact_event(item)
+                event = event_of_contact(item)
                 if event is not None:
                     self._advance(event)
             case CameraHintChanged():
-                pass  # shown by whoever shows the screen
+                if self._screens is not None:
+                    self._screens.note_hint(item.hint)
+            case Ordered():
+                self._ordered(item)
+            case Noted():
+                self._writer.store(out.StoreRecord(token=NO_ANSWER, record=item.record))
             case ev.DirectoryReplaced():
                 self._reader.directory = item.directory
                 self._note_directory(item.directory)
@@ -300,12 +311,29 @@ class Terminal:
     def _note_directory(self, directory: Directory) -> None:
         self._clock.note_good_time(directory.issued_at)
 
+    def _ordered(self, item: Ordered) -> None:
+        """A person's order; it is answered whatever happens, because a person waits for it."""
+        why: Refusal | None = Refusal.NOT_NOW
+        try:
+            taken = item.take(self.lane, self._clock.instant())
+            if isinstance(taken, Refusal):
+                why = taken
+            else:
+                self._go_on(taken.event, taken.moved)
+                why = None
+        finally:
+            item.answered(why)
+
     def _advance(self, event: ev.Event) -> None:
-        moved = step(self.lane, event)
+        self._go_on(event, step(self.lane, event))
+
+    def _go_on(self, event: ev.Event, moved: Step) -> None:
         self.lane = moved.lane
         for effect in moved.effects:
             self._carry_out(effect)
         self._set_timer()
+        if self._screens is not None:
+            self._screens.follow(event, moved.lane, moved.effects)
 
     def _carry_out(self, effect: out.Effect) -> None:
         match effect:
@@ -342,13 +370,7 @@ class Terminal:
                 assert_never(effect)
 
     def _show(self, effect: out.ShowInstruction) -> None:
-        self._on_screen(
-            ScreenMessage(
-                instruction=effect.instruction.value,
-                reason=effect.reason.value if effect.reason is not None else None,
-                question=effect.question,
-            )
-        )
+        log.info("told instruction=%s", effect.instruction.value)
         self._persons_signal = _SIGNALS.get(effect.instruction, Signal.OFF)
         if self._persons_signal is not Signal.OFF:
             self._signal(self._persons_signal)
@@ -387,36 +409,3 @@ class Terminal:
     def _time_passed(self) -> None:
         self._timer, self._timer_for = None, None
         self.post(ev.TimePassed(at=self._clock.instant()))
-
-
-def _contact_event(changed: ContactChanged) -> ev.Event | None:
-    """What a contact means to the core. A button means something when it goes down, never when it was down already."""
-    at, is_active = changed.at, changed.is_active
-    match changed.role:
-        case ContactRole.DOOR:
-            return ev.DoorContactChanged(at=at, is_open=is_active, is_initial=changed.is_initial)
-        case ContactRole.PRESENCE:
-            return ev.PresenceChanged(at=at, is_present=is_active)
-        case ContactRole.OBSTRUCTION:
-            return ev.ObstructionChanged(at=at, is_obstructed=is_active)
-        case ContactRole.FIRE:
-            return ev.FireChanged(at=at, is_alarm=is_active)
-        case ContactRole.BREAK_GLASS:
-            return ev.BreakGlassChanged(at=at, is_broken=is_active)
-        case ContactRole.TAMPER:
-            return ev.TamperChanged(at=at, is_tampered=is_active)
-    if not is_active or changed.is_initial:
-        return None
-    match changed.role:
-        case ContactRole.ANSWER_YES | ContactRole.ANSWER_NO:
-            return ev.QuestionAnswered(at=at, is_yes=changed.role is ContactRole.ANSWER_YES)
-        case ContactRole.GUARD_CONFIRM | ContactRole.GUARD_REFUSE:
-            return ev.GuardDecided(at=at, is_confirmed=changed.role is ContactRole.GUARD_CONFIRM)
-        case ContactRole.GUARD_EMERGENCY:
-            return ev.EmergencyReleaseOrdered(at=at)
-        case ContactRole.REX:
-            return ev.ExitRequested(at=at)
-        case ContactRole.GUARD_BELL:
-            return ev.BellRung(at=at)
-        case _:
-            assert_never(changed.role)

@@ -1,14 +1,18 @@
 """A terminal on a bench: real journal, keys, passes and core; devices that only note what they are ordered."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from drivers.ports import BurstDone, CodeScanned, ContactChanged, ContactRole, Emit, Signal
+from drivers.ports import BurstDone, CameraHint, CodeScanned, ContactChanged, ContactRole, Emit, Signal
+from gate.core.effects import Effect, ShowInstruction
+from gate.core.events import Event
 from gate.core.lane import Lane
 from gate.core.settings import LaneSettings
 from gate.shell.codes import CodeReader
+from gate.shell.inbox import InboxItem
 from gate.shell.terminal import Devices, LaneReport, Terminal
 from gate.shell.wall_clock import ClockSources, WallClock
 from journal.commits import Commits
@@ -115,6 +119,24 @@ class NotingBus:
         self.orders.note("used", (pass_id, step))
 
 
+class NotingScreens:
+    """Stands for a kiosk: notes what the resident is told."""
+
+    def __init__(self, orders: Orders) -> None:
+        self.orders = orders
+
+    async def run(self, post: Callable[[InboxItem], None]) -> None:
+        await asyncio.Event().wait()
+
+    def follow(self, event: Event, lane: Lane, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            if isinstance(effect, ShowInstruction):
+                self.orders.note("screen", effect.instruction.value)
+
+    def note_hint(self, hint: CameraHint | None) -> None:
+        self.orders.note("hint", hint)
+
+
 def rules() -> RuleSet:
     forehead = SiteRule(valid_from_c=Celsius(30.0), valid_to_c=Celsius(42.0), offset_c=2.5)
     return RuleSet(
@@ -185,7 +207,7 @@ class Bench:
             devices=Devices(thermometer=self.device, barrier=self.device, alarm=self.device),
             bus=self.bus,
             program="gatehouse test",
-            on_screen=lambda message: self.orders.note("screen", message.instruction),
+            screens=NotingScreens(self.orders),
         )
         self.holder: SoftwareHolder = new_software_holder()
         self.phone_pass: IssuedPass = self.issue(holder_key=self.holder.public, flags=PassFlags.HOLDER_CODE_NEEDED)

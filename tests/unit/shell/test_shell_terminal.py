@@ -20,7 +20,8 @@ from drivers.ports import (
 from drivers.ports import Component as Part
 from gate.core import visit_verdict
 from gate.core.effects import AlarmKind
-from gate.shell.terminal import MAX_INBOX, UsedElsewhere
+from gate.shell.inbox import UsedElsewhere
+from gate.shell.terminal import MAX_INBOX
 from journal.body import build_body
 from journal.errors import JournalFull
 from model.clock import Instant

@@ -1,0 +1,152 @@
+"""What a guard or a resident orders at the screen, as an event of the lane; or why it is not carried out. Pure.
+
+The core itself says whether an order means anything: it is asked with the event, and an event that changes nothing and
+orders nothing is answered NOT_NOW.
+"""
+
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from gate.core import events as ev
+from gate.core.lane import JOURNAL, Lane, Step, step
+from gate.core.visit_states import Visiting
+from gate.screens import (
+    AdmitService,
+    AnswerBell,
+    AnswerQuestion,
+    CountPeople,
+    DecideVisit,
+    IdentifyHousehold,
+    MeasureByHand,
+    Order,
+    Refusal,
+    ReleaseInEmergency,
+    RingBell,
+    SeeMask,
+    SignIn,
+)
+from gate.shell.screen_state import visit_number
+from model.clock import Instant
+from model.identities import GuardId, HouseholdId, VisitId
+from model.records import VisitStep
+from model.services import IdentifiedWhy, ServiceReason
+from model.temperature import Celsius, HandReading, HandSite, HandThermometer
+
+LaneOrder = (
+    DecideVisit
+    | IdentifyHousehold
+    | CountPeople
+    | MeasureByHand
+    | SeeMask
+    | AdmitService
+    | ReleaseInEmergency
+    | RingBell
+    | AnswerBell
+    | AnswerQuestion
+)
+"""Orders that the lane carries out; the others (signing in and out, looking up) are the shell's own."""
+
+_OF_A_VISIT: Final = (DecideVisit, IdentifyHousehold, CountPeople, MeasureByHand, SeeMask)
+_NEEDS_RECORD: Final = (DecideVisit, AdmitService)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The lane takes the order: the event, and where it leads to."""
+
+    event: ev.Event
+    moved: Step
+
+
+def token_of(order: Order) -> str | None:
+    """The token that an order carries."""
+    match order:
+        case SignIn() | RingBell() | AnswerQuestion():
+            return None
+        case _:
+            return order.token
+
+
+def needs_guard(order: Order) -> bool:
+    """Whether only a guard may order it. An emergency release at the gate's own screen comes without a token."""
+    match order:
+        case SignIn() | RingBell() | AnswerQuestion():
+            return False
+        case ReleaseInEmergency():
+            return order.token is not None
+        case _:
+            return True
+
+
+def take_order(order: LaneOrder, guard: GuardId | None, lane: Lane, at: Instant) -> Taken | Refusal:
+    """What the lane makes of an order. guard: whose token it came with."""
+    if is_stale(order, lane):
+        return Refusal.STALE
+    if isinstance(order, _NEEDS_RECORD) and JOURNAL in lane.lost:
+        return Refusal.JOURNAL
+    event = _event_of(order, guard, at)
+    if event is None:
+        return Refusal.NOT_SIGNED_IN
+    moved = step(lane, event)
+    if not moved.effects and moved.lane == lane:
+        return Refusal.NOT_NOW
+    return Taken(event=event, moved=moved)
+
+
+def is_stale(order: LaneOrder, lane: Lane) -> bool:
+    """Whether the screen on which the order was given is no longer true."""
+    if isinstance(order, _OF_A_VISIT):
+        return order.visit != visit_number(lane.visit)
+    if isinstance(order, AnswerQuestion):
+        return order.question != question_asked(lane)
+    return False
+
+
+def question_asked(lane: Lane) -> str | None:
+    """The question that stands on the screen."""
+    state = lane.visit
+    if not isinstance(state, Visiting) or state.step is not VisitStep.ASK:
+        return None
+    asked = lane.settings.questions[state.questions_answered : state.questions_answered + 1]
+    return asked[0] if asked else None
+
+
+def _event_of(order: LaneOrder, guard: GuardId | None, at: Instant) -> ev.Event | None:
+    match order:
+        case ReleaseInEmergency():
+            return ev.EmergencyReleaseOrdered(at=at, guard=guard)
+        case RingBell():
+            return ev.BellRung(at=at)
+        case AnswerQuestion():
+            return ev.QuestionAnswered(at=at, is_yes=order.is_yes)
+        case _ if guard is None:
+            return None
+        case DecideVisit():
+            visit = VisitId(order.visit)
+            return ev.GuardDecided(at=at, is_confirmed=order.is_confirmed, guard=guard, visit=visit)
+        case IdentifyHousehold():
+            household, why = HouseholdId(order.household), IdentifiedWhy(order.why)
+            return ev.HouseholdIdentified(at=at, guard=guard, household=household, why=why)
+        case CountPeople():
+            return ev.PeopleCounted(at=at, guard=guard, people=order.people)
+        case MeasureByHand():
+            return ev.MeasuredByHand(at=at, reading=_reading(order, guard, at))
+        case SeeMask():
+            return ev.MaskSeen(at=at, guard=guard, is_worn=order.is_worn)
+        case AdmitService():
+            reason = ServiceReason(order.reason)
+            return ev.ServiceAdmitted(at=at, guard=guard, reason=reason, people=order.people)
+        case AnswerBell():
+            return ev.BellAnswered(at=at, guard=guard)
+        case _:
+            assert_never(order)
+
+
+def _reading(order: MeasureByHand, guard: GuardId, at: Instant) -> HandReading:
+    return HandReading(
+        at=at,
+        body_c=Celsius(order.body_c),
+        site=HandSite(order.site),
+        thermometer=HandThermometer(order.thermometer),
+        guard=guard,
+    )

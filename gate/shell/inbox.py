@@ -1,0 +1,38 @@
+"""What may enter a terminal's inbox, beside the readings of its devices."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from drivers.ports import Reading
+from gate.core import events as ev
+from gate.core.lane import Lane
+from gate.screens import Refusal
+from gate.shell.guard_orders import Taken
+from gate.shell.records import Answered
+from model.clock import Instant
+from model.records import ConsumedCode, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedElsewhere:
+    """Another gate of the compound consumed a holder's code."""
+
+    code: ConsumedCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """A person's order. take: what the lane makes of it when its turn comes. answered: None once the lane took it."""
+
+    take: Callable[[Lane, Instant], Taken | Refusal]
+    answered: Callable[[Refusal | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Something that the shell records by itself and that nobody waits for."""
+
+    record: Record
+
+
+InboxItem = Reading | ev.Event | Answered | UsedElsewhere | Ordered | Noted
