@@ -19,11 +19,13 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from config.guards import load_guards
 from config.problems import Problem, SettingsError
 from config.rules import load_rules
 from config.settings import TerminalSettings, load_settings
 from drivers.errors import DriverError
 from drivers.i2c import open_bus
+from gate.shell.kiosk_port import MAX_PATH_BYTES
 from gate.shell.wall_clock import ClockSources
 from passes.errors import PassError
 from passes.key_files import load_public_key
@@ -32,6 +34,7 @@ from passes.keys import accept_key_list
 _BROKER_WITHIN_S = 3.0
 _RECORD_BYTES = 2_048  # of one record with all its inputs on disk, as the terminal reckons
 _MLX90614_OBJECT = b"\x07"  # RAM address of the object temperature (datasheet 3901090614, 8.3.4)
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _EARLIEST_SANE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -196,6 +199,44 @@ def _decoders() -> Finding:
     return _well("QR decoders", "zxing-cpp and zbar are there")
 
 
+def _kiosk(settings: TerminalSettings) -> Iterator[Finding]:
+    kiosk = settings.kiosk
+    if not kiosk.enabled:
+        yield _well("kiosk", "none at this lane: lamps and buzzer only")
+        return
+    path = settings.kiosk_socket()
+    length = len(os.fsencode(path))
+    has_certificate = kiosk.certificate_path is not None and kiosk.key_path is not None
+    if length > MAX_PATH_BYTES:
+        words = f"the path of its socket has {length} bytes, and may have {MAX_PATH_BYTES}: {path}"
+        yield _bad("kiosk", words, "set kiosk.socket_path to a shorter one, such as /run/gatehouse/kiosk-1.sock")
+    elif kiosk.host not in _LOOPBACK and not has_certificate:
+        hint = "add kiosk.certificate_path and kiosk.key_path, or kiosk.host = 127.0.0.1"
+        yield _bad("kiosk", f"{kiosk.host} is reached by phones, and there is no certificate", hint)
+    else:
+        yield _well("kiosk", f"{kiosk.host}:{kiosk.port}")
+    yield _guards(kiosk.guards_path)
+
+
+def _guards(file: Path | None) -> Finding:
+    hint = "gatehouse guard add … --file FILE, and kiosk.guards_path = FILE"
+    if file is None:
+        return _bad("guards", "no guard can sign in at the screen: kiosk.guards_path is missing", hint)
+    try:
+        guards = load_guards(file)
+        mode = stat.S_IMODE(file.stat().st_mode)
+    except SettingsError as error:
+        problem = error.problems[0]
+        return _bad("guards", _placed(problem), f"{problem.hint}; {hint}" if problem.hint else hint)
+    except OSError as error:
+        return _bad("guards", f"{file}: {error.strerror}", hint)
+    if not guards:
+        return _bad("guards", f"nobody stands in {file}", hint)
+    if mode & 0o077:
+        return _bad("guards", f"{file} can be read by others", f"chmod 600 {file}")
+    return _well("guards", f"{len(guards)} may sign in")
+
+
 def _bus(settings: TerminalSettings) -> Iterator[Finding]:
     bus = settings.bus
     if not bus.enabled or bus.ca_path is None or bus.certificate_path is None or bus.key_path is None:
@@ -280,6 +321,7 @@ _LOOKS: tuple[Callable[[TerminalSettings], Iterator[Finding]], ...] = (
     _pins,
     _thermometer,
     _scanners,
+    _kiosk,
     _bus,
     _disk,
 )

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from config.guards import GuardEntry
 from drivers.mlx90614_twin import Mlx90614Twin, TwinFault
 from drivers.twins_server import ThermometerTwinServer
 from gatehouse.doctor import Finding, look_over
+from gatehouse.guard_commands import write_guards
 from gatehouse.provisioning import provision_site
 from gatehouse.street.layout import COMMUNITY, GATES, StreetFolder, Wires
 from gatehouse.street.settings_text import Table, as_toml, gate_table
+from model.identities import GuardId
 from simulator.pictures import empty_frame
 from simulator.wires import CameraWire, SerialScannerWire
 
 PLAN = GATES[0]
+LI_WEI = GuardEntry(guard=GuardId("li_wei"), name="李卫", pin_hash="$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA")
 
 
 class Gate:
@@ -33,6 +37,9 @@ class Gate:
         self.twins = ThermometerTwinServer(self.twin, self.wires.bus(PLAN))
         self.twins.start()
         self.table: Table = gate_table(self.street, self.wires, PLAN, broker_port=1, is_hurried=False)
+        self.guards = folder / "guards.toml"
+        write_guards(self.guards, [LI_WEI])
+        self.table["kiosk"] = {"socket_path": str(folder / "k.sock"), "guards_path": str(self.guards)}
 
     def look(self) -> dict[str, Finding]:
         file = self.street.folder / "terminal.toml"
@@ -149,3 +156,36 @@ def test_hardware_that_this_machine_lacks_is_told(gate: Gate) -> None:
     gate.table["clock"]["source"] = "rtc"
     expected = {"pins", "thermometer", "camera"} | (set() if Path("/dev/rtc0").exists() else {"clock"})
     assert expected <= wrong(gate.look())
+
+
+def test_guards_that_can_not_be_used_are_told_without_their_hashes(gate: Gate) -> None:
+    assert gate.look()["guards"].is_well
+    gate.guards.chmod(0o644)
+    assert "chmod 600" in gate.look()["guards"].hint
+    gate.guards.write_text('[[guards]]\nguard = "li_wei"\nname = "李卫"\npin_hash = "secret-hash"\n')
+    finding = gate.look()["guards"]
+    assert not finding.is_well
+    assert "secret" not in finding.words
+    write_guards(gate.guards, [])
+    assert "guard add" in gate.look()["guards"].hint
+    gate.guards.unlink()
+    assert not gate.look()["guards"].is_well
+    del gate.table["kiosk"]["guards_path"]
+    assert "guards_path" in gate.look()["guards"].words
+
+
+def test_a_socket_whose_path_is_too_long_is_told_with_its_length(gate: Gate, tmp_path: Path) -> None:
+    gate.table["kiosk"]["socket_path"] = str(tmp_path / ("k" * 120))
+    finding = gate.look()["kiosk"]
+    assert not finding.is_well
+    assert "107" in finding.words
+    assert "socket_path" in finding.hint
+
+
+def test_a_screen_for_phones_needs_a_certificate_and_a_lane_without_a_screen_nothing(gate: Gate) -> None:
+    gate.table["kiosk"] |= {"host": "0.0.0.0"}
+    assert "certificate_path" in gate.look()["kiosk"].hint
+    gate.table["kiosk"] = {"enabled": False}
+    found = gate.look()
+    assert found["kiosk"].is_well
+    assert "guards" not in found
