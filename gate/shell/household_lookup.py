@@ -27,7 +27,7 @@ MAX_PASSES_REMEMBERED: Final = 2_000
 
 _ADDRESS_WORDS: Final = re.compile(r"号楼|单元|门牌|[栋幢座楼室房号户]")
 _PART: Final = re.compile(r"[0-9]+|[^\W\d_]+")
-_BETWEEN: Final = re.compile(r"[\s\-/#.,、_]+")
+_BETWEEN: Final = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
