@@ -1,8 +1,9 @@
-"""A scanner made of a camera: frames to QR codes to CodeScanned, on one thread.
+"""A scanner made of a camera: frames to QR codes to CodeScanned, hints and health, on one thread.
 
-Rules: a code counts once while it stays in view, and again after it was out of view for repeat_window_s. More than one
-different code in a frame is reported as such, once. While nothing is in view only every third frame is read thoroughly.
-Health is reported once when frames stop coming and once when they come again.
+What is in view, and what keeps it from being read, is camera_view's. Here frames come in: at frames_per_s while
+somebody is there, at half of it, and never less than SLEEPING_FRAMES_PER_S, while nobody is. Health is reported once
+when frames stop coming (`no_picture`) or show nothing for long (`covered`, `too_dark_or_covered`), and once when they
+show something again.
 """
 
 import logging
@@ -11,19 +12,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from drivers.camera_view import Seen, View
 from drivers.errors import DriverSettingsRefused, DriverUnavailable, ReadingInvalid
-from drivers.frames import Frame, FrameSource, check_source_spec, open_frames
-from drivers.ports import CodeScanned, Component, ComponentHealth, Emit
-from drivers.qr import FrameRead, QrReader
-from drivers.repeats import Repeats
-from drivers.serial_framing import CODE_BYTES_MAX
+from drivers.frames import FrameSource, check_source_spec, open_frames
+from drivers.ports import Component, ComponentHealth, Emit
+from drivers.qr import QrReader
 from model.clock import Instant
-from model.credentials import Scanner
 
 log = logging.getLogger(__name__)
 
-THOROUGH_EVERY = 3
-IN_VIEW_FRAMES = 5  # frames after the last code in which every miss is read thoroughly: a code is being held up
+SLEEPING_FRAMES_PER_S = 5.0  # somebody who steps up is seen within 0.2 s
+NO_PICTURE = "no_picture"
 BROKEN_FRAMES_MAX = 10  # that many broken pictures one after another are a broken camera
 REOPEN_INTERVAL_S = 2.0
 STOP_WITHIN_S = 2.0
@@ -63,6 +62,8 @@ class CameraScanner:
         self._monotonic = monotonic
         self._open_source = open_source
         self._stopping = threading.Event()
+        self._nudged = threading.Event()
+        self._is_somebody_there = threading.Event()
         self._thread: threading.Thread | None = None
         self._emit: Emit | None = None
         self._is_available: bool | None = None
@@ -75,8 +76,14 @@ class CameraScanner:
         self._thread = threading.Thread(target=self._run, name="camera-scanner", daemon=True)
         self._thread.start()
 
+    def wake(self) -> None:
+        """Somebody steps up, as another sensor says: look at full rate from now on. From any thread."""
+        self._is_somebody_there.set()
+        self._nudged.set()
+
     def stop(self) -> None:
         self._stopping.set()
+        self._nudged.set()
         if self._thread is not None:
             self._thread.join(STOP_WITHIN_S)
             self._thread = None
@@ -87,23 +94,29 @@ class CameraScanner:
             try:
                 source = self._open_source(self._settings.source, self._settings.width, self._settings.height)
             except DriverUnavailable as error:
-                self._report(False, str(error))
+                self._report(False, NO_PICTURE, str(error))
                 self._stopping.wait(REOPEN_INTERVAL_S)
                 continue
             try:
                 self._watch(source, view)
             except DriverUnavailable as error:
-                self._report(False, str(error))
+                self._report(False, NO_PICTURE, str(error))
                 self._stopping.wait(1 / self._settings.frames_per_s)
             finally:
                 source.close()
 
-    def _watch(self, source: FrameSource, view: "View") -> None:
+    def _watch(self, source: FrameSource, view: View) -> None:
         """Read frames until told to stop. Raises DriverUnavailable when no more come."""
-        frame_every_s = 1 / self._settings.frames_per_s
+        awake_every_s = 1 / self._settings.frames_per_s
+        asleep_every_s = max(awake_every_s, min(2 * awake_every_s, 1 / SLEEPING_FRAMES_PER_S))
+        every_s = awake_every_s
         broken = 0
         while not self._stopping.is_set():
             began = self._monotonic()
+            self._nudged.clear()
+            if self._is_somebody_there.is_set():
+                self._is_somebody_there.clear()
+                view.wake(Instant(began))
             try:
                 frame = source.next_frame()
             except ReadingInvalid as error:
@@ -112,53 +125,23 @@ class CameraScanner:
                     raise DriverUnavailable(f"camera: {broken} broken pictures, the last: {error}") from error
             else:
                 broken = 0
-                self._report(True, "")
-                scanned = view.look(frame, Instant(began))
-                if scanned is not None and self._emit is not None:
-                    self._emit(scanned)
-            self._stopping.wait(max(0.0, began + frame_every_s - self._monotonic()))
+                seen = view.look(frame, Instant(began), source.limits)
+                source.adjust(view.exposure.asked)
+                self._tell(seen)
+                every_s = asleep_every_s if seen.is_asleep else awake_every_s
+            self._nudged.wait(max(0.0, began + every_s - self._monotonic()))
 
-    def _report(self, is_available: bool, why: str) -> None:
+    def _tell(self, seen: Seen) -> None:
+        self._report(not seen.blind, seen.blind)
+        for reading in (seen.scanned, seen.hint):
+            if reading is not None and self._emit is not None:
+                self._emit(reading)
+
+    def _report(self, is_available: bool, why: str, more: str = "") -> None:
         if self._is_available is is_available or self._emit is None or self._stopping.is_set():
             return
         self._is_available = is_available
-        log.log(logging.INFO if is_available else logging.WARNING, "camera_available=%s %s", is_available, why)
+        level = logging.INFO if is_available else logging.WARNING
+        log.log(level, "camera_available=%s %s %s", is_available, why, more)
         at = Instant(self._monotonic())
-        self._emit(ComponentHealth(at=at, component=Component.CAMERA_SCANNER, is_available=is_available, why=why[:200]))
-
-
-class View:
-    """What the camera has in view. Not safe for several threads."""
-
-    def __init__(self, reader: QrReader, repeat_window_s: float) -> None:
-        self._reader = reader
-        self._repeats: Repeats[bytes | None] = Repeats(repeat_window_s)
-        self._last = FrameRead(codes=())
-        self._frames_since_code = IN_VIEW_FRAMES
-        self._frames = 0
-        self._was_thorough = False
-
-    def look(self, frame: Frame, at: Instant) -> CodeScanned | None:
-        """What a frame adds: a code that came into view, or several, or nothing."""
-        if frame.is_new or not self._last.codes:
-            self._last = self._read(frame)
-        if self._last.several:
-            # Which one was meant is nobody's to guess; None stands for "several" among the codes in view.
-            if self._repeats.is_new(None, at):
-                return CodeScanned(at=at, scanner=Scanner.CAMERA, text=b"", several=True)
-            return None
-        for code in self._last.codes:
-            if self._repeats.is_new(code, at):
-                return CodeScanned(at=at, scanner=Scanner.CAMERA, text=code[: CODE_BYTES_MAX + 1])
-        return None
-
-    def _read(self, frame: Frame) -> FrameRead:
-        self._frames += 1
-        is_held_up = self._frames_since_code < IN_VIEW_FRAMES
-        thoroughly = is_held_up or self._frames % THOROUGH_EVERY == 0
-        if not frame.is_new and (self._was_thorough or not thoroughly):
-            return self._last  # the same pixels read the same way again would say the same
-        self._was_thorough = thoroughly
-        read = self._reader.read(frame.pixels, thoroughly=thoroughly)
-        self._frames_since_code = 0 if read.codes else min(self._frames_since_code + 1, IN_VIEW_FRAMES)
-        return read
+        self._emit(ComponentHealth(at=at, component=Component.CAMERA_SCANNER, is_available=is_available, why=why))

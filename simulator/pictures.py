@@ -64,6 +64,70 @@ def empty_frame(*, seed: int = 0, brightness: float = 1.0, noise: float = 4.0) -
     return _through_lens(_background(seed), Shot(seed=seed, brightness=brightness, noise=noise))
 
 
+Radiance = NDArray[np.float32]
+"""Height by width, cd/m²: what a scene sends towards the camera before the camera exposes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Light:
+    """The light of an hour.
+
+    street_cd: how bright the lane is. card_lux: what falls on card and display. phone_cd: white of its display. A clear
+    winter day has 3,000 cd/m² and more, a lit lane at night 1, an unlit one 0.02. A phone has 100 to 500.
+    """
+
+    street_cd: float = 100.0
+    card_lux: float = 300.0
+    phone_cd: float = 300.0
+
+
+_PAPER_REFLECTS, _INK_REFLECTS, _GLASS_REFLECTS = 0.8, 0.05, 0.05
+_PHONE_CONTRAST = 800.0
+
+
+def draw_scene(text: str, shot: Shot, light: Light) -> Radiance:
+    """A scene with this text as a QR code in it; the camera adds noise, clipping and tremor by itself."""
+    is_phone = shot.medium is not Medium.PAPER
+    held = _held_alone(text, shot)
+    code = np.clip((held - 30.0) / (_PHONE_GLOW - 30.0), 0, 1)
+    lit_cd = light.card_lux / np.pi
+    if is_phone:
+        code_cd = light.phone_cd * (code + 1 / _PHONE_CONTRAST) + _GLASS_REFLECTS * lit_cd
+    else:
+        code_cd = lit_cd * (_INK_REFLECTS + (_PAPER_REFLECTS - _INK_REFLECTS) * code)
+    scene = np.where(held >= 0, code_cd, empty_scene(light, seed=shot.seed))
+    return _softened(scene.astype(np.float32), shot.blur_px)
+
+
+def empty_scene(light: Light, *, seed: int = 0) -> Radiance:
+    """The lane with nobody before the camera."""
+    return np.asarray(_background(seed), dtype=np.float32) / np.float32(115.0) * np.float32(light.street_cd)
+
+
+def _held_alone(text: str, shot: Shot) -> NDArray[np.float32]:
+    """Grey levels of what is held up, and -1 around it."""
+    white, black = (Image.new("L", (FRAME_WIDTH, FRAME_HEIGHT), fill) for fill in (255, 0))
+    for canvas in (white, black):
+        _hold_into(canvas, _card(text, shot), shot.centre, shot)
+    seen, other = np.asarray(white, np.float32), np.asarray(black, np.float32)
+    return np.where(np.abs(seen - other) < 64, (seen + other) / 2, np.float32(-1))
+
+
+def _softened(scene: Radiance, blur_px: float) -> Radiance:
+    """A scene behind a lens: blurred in its own units, row by row and column by column."""
+    if blur_px <= 0:
+        return scene
+    reach = max(1, round(3 * blur_px))
+    weights = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * blur_px**2)).astype(np.float32)
+    weights /= weights.sum()
+    for axis in (0, 1):
+        padded = np.pad(scene, [(reach, reach) if each == axis else (0, 0) for each in (0, 1)], mode="edge")
+        length = scene.shape[axis]
+        parts = (np.take(padded, range(at, at + length), axis=axis) * weight for at, weight in enumerate(weights))
+        scene = np.sum(list(parts), axis=0, dtype=np.float32)
+    return scene
+
+
 def _card(text: str, shot: Shot) -> Image.Image:
     is_phone = shot.medium is not Medium.PAPER
     modules = np.array(qr_matrix(text, CardMedium.PHONE if is_phone else CardMedium.PAPER), dtype=np.uint8)

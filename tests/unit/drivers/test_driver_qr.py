@@ -10,7 +10,7 @@ import segno
 from PIL import Image
 
 from drivers import qr
-from drivers.camera_scanner import THOROUGH_EVERY, View
+from drivers.camera_view import THOROUGH_EVERY, View
 from drivers.errors import DriverUnavailable, ReadingInvalid
 from drivers.frames import Frame, FrameFiles
 from drivers.qr import FrameRead, GreyFrame, QrReader
@@ -102,7 +102,7 @@ def test_every_third_frame_is_read_thoroughly_while_nothing_is_in_view() -> None
     reads = Reads()
     view = View(reads, 2.0)
     for at in range(9):
-        assert view.look(fresh(), Instant(at)) is None
+        assert view.look(fresh(), Instant(at)).scanned is None
     assert reads.asked.count(True) == 9 / THOROUGH_EVERY
 
 
@@ -110,7 +110,7 @@ def test_every_frame_is_read_thoroughly_while_a_code_is_held_up() -> None:
     reads = Reads()
     view = View(reads, 2.0)
     reads.codes = (b"A",)
-    assert view.look(fresh(), Instant(0)) is not None
+    assert view.look(fresh(), Instant(0)).scanned is not None
     reads.codes, reads.asked = (), []
     for at in range(3):
         view.look(fresh(), Instant(at / 10))
@@ -121,9 +121,9 @@ def test_frame_that_did_not_change_keeps_its_code_in_view_without_being_read_aga
     reads = Reads()
     view = View(reads, 2.0)
     reads.codes = (b"A",)
-    assert view.look(fresh(), Instant(0)) is not None
+    assert view.look(fresh(), Instant(0)).scanned is not None
     asked = len(reads.asked)
-    assert all(view.look(fresh(is_new=False), Instant(at)) is None for at in range(1, 100))
+    assert all(view.look(fresh(is_new=False), Instant(at)).scanned is None for at in range(1, 100))
     assert len(reads.asked) == asked
 
 
@@ -139,7 +139,7 @@ def test_empty_frame_that_did_not_change_is_read_thoroughly_once_and_then_left()
 def test_code_that_is_too_long_is_cut_one_byte_beyond() -> None:
     reads = Reads()
     reads.codes = (b"A" * 2000,)
-    scanned = View(reads, 2.0).look(fresh(), Instant(0))
+    scanned = View(reads, 2.0).look(fresh(), Instant(0)).scanned
     assert scanned is not None
     assert len(scanned.text) == 601
 
