@@ -35,6 +35,7 @@ from center.registry.directory_issue import DirectoryIssue
 from center.registry.residents import Residents
 from center.registry.vault import Vault, load_vault
 from center.store.database import Store, open_store
+from center.store.lock import database_held
 from center.web.application import make_application
 from center.web.language import Language
 from center.web.services import Health, Services
@@ -136,7 +137,7 @@ async def running(settings: CenterSettings) -> AsyncIterator[RunningCenter]:
     directory_key = _directory_key(settings.directory_key)
     gate_keys = {DeviceId(name): _public_key(path) for name, path in settings.gate_certificates.items()}
     zone, language = _zone(settings.time_zone), _language(settings.language)
-    with listening(settings.web_host, settings.web_port) as listener:
+    with database_held(settings.database_url), listening(settings.web_host, settings.web_port) as listener:
         store = open_store(settings.database_url)
         try:
             store.make_if_missing()

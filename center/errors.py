@@ -13,6 +13,14 @@ class StoreError(CenterError):
     """The database refused. Try again once what the message names has been put right."""
 
 
+class DatabaseHeld(CenterError):
+    """Another process works on the database; end it and try again."""
+
+
+class BackupRefused(CenterError):
+    """A backup can't be made or put back; nothing was changed."""
+
+
 class ImportRefused(CenterError):
     """A CSV import found errors; nothing was imported. problems: each with its file and row."""
 

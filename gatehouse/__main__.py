@@ -100,6 +100,7 @@ def _explain(error: Exception, *, wants_debug: bool) -> int:
 def _known_roots() -> dict[type[Exception], ExitCode]:
     """Kinds of the rooms' errors, the narrower ones first: their messages say what to do."""
     from center.errors import (
+        BackupRefused,
         CenterError,
         ConfigurationError,
         ImportRefused,
@@ -119,6 +120,7 @@ def _known_roots() -> dict[type[Exception], ExitCode]:
         SimulatorError: ExitCode.USAGE,
         ConfigurationError: ExitCode.USAGE,
         ImportRefused: ExitCode.USAGE,
+        BackupRefused: ExitCode.USAGE,
         NotAllowed: ExitCode.USAGE,
         NotFound: ExitCode.USAGE,
         CenterError: ExitCode.ENVIRONMENT,

@@ -1,4 +1,4 @@
-"""`gatehouse center serve|import|user add|directory publish|reveal`: the centre and its register from the command line.
+"""`gatehouse center …`: the centre and its register from the command line; backup and accounts are in `center_care`.
 
 A name and its password: commands that show or change what is protected ask for both. The password comes from the
 terminal, or from the variable GATEHOUSE_PASSWORD for scripts; never from the command line, where others could read it.
@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from gatehouse import center_care
+from gatehouse.center_care import JsonOption, SettingsArgument
 from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, say, say_json, say_table
 
 PASSWORD_VARIABLE = "GATEHOUSE_PASSWORD"
@@ -20,6 +22,9 @@ Examples:
   gatehouse center serve /etc/gatehouse/center.toml
   gatehouse center import /etc/gatehouse/center.toml register/
   gatehouse center user add /etc/gatehouse/center.toml wang --role office
+  gatehouse center user list /etc/gatehouse/center.toml
+  gatehouse center backup /etc/gatehouse/center.toml /backup/center-2020-02-14.db
+  gatehouse center restore /etc/gatehouse/center.toml /backup/center-2020-02-14.db
   gatehouse center directory publish /etc/gatehouse/center.toml
   gatehouse center reveal /etc/gatehouse/center.toml 17 --user wang --reason 'called the clinic'
 
@@ -33,8 +38,10 @@ directory_app = typer.Typer(help="The signed directory.", epilog=EXAMPLES, no_ar
 app.add_typer(user_app, name="user")
 app.add_typer(directory_app, name="directory")
 
-SettingsArgument = Annotated[Path, typer.Argument(help="the centre's settings file")]
-JsonOption = Annotated[bool, typer.Option("--json", help="one JSON object on one line")]
+app.command(epilog=EXAMPLES)(center_care.backup)
+app.command(epilog=EXAMPLES)(center_care.restore)
+user_app.command("list", epilog=EXAMPLES)(center_care.user_list)
+user_app.command("remove", epilog=EXAMPLES)(center_care.user_remove)
 
 
 @app.command(epilog=EXAMPLES)
