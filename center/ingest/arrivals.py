@@ -38,7 +38,18 @@ class StateArrived:
     state: State
 
 
-MessageArrived = StatusArrived | StateArrived
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkFound:
+    """A mark of ours that the broker retained: so far the centre had this journal once, perhaps before a restore."""
+
+    compound: str
+    device: str
+    epoch: str
+    seq: int
+    hash: str | None
+
+
+MessageArrived = StatusArrived | StateArrived | MarkFound
 Arrival = EventArrived | MessageArrived
 
 

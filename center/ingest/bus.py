@@ -2,7 +2,8 @@
 
 Everything the centre publishes is retained and replaces what stood there, so what can't be sent now waits by its topic,
 the newest alone. A lost connection empties both directions: the broker sends its retained messages again, devices send
-what has no mark, and the centre publishes every mark and the directory again.
+what has no mark, and the centre publishes every mark and the directory again. What the broker retains of our own marks
+is read back at every connection: a centre restored from a backup learns from it how far it once was.
 """
 
 import logging
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from center.ingest.arrivals import Arrival, EventArrived, Mark, StateArrived, StatusArrived
+from center.ingest.arrivals import Arrival, EventArrived, Mark, MarkFound, StateArrived, StatusArrived
 from model.identities import CompoundId, DeviceId, Epoch
 from mqtt.errors import MessageInvalid, TopicInvalid
 from mqtt.link import Link, Received, Sent
@@ -21,7 +22,7 @@ from mqtt.topics import CENTER_STATUS, Address, DeviceTopic, DirectoryTopic, Top
 
 log = logging.getLogger(__name__)
 
-HEARD: Final = (Verb.STATUS, Verb.STATE, Verb.EVENT)
+HEARD: Final = (Verb.STATUS, Verb.STATE, Verb.EVENT, Verb.ACK)
 INBOX_MAX: Final = 2_000
 FULL_WAIT_S: Final = 5.0
 """A full inbox holds the network thread this long, and TCP the broker. Longer, and the broker would miss our pings."""
@@ -129,9 +130,16 @@ class CenterBus:
         topic = _known_topic(received.topic)
         if not isinstance(topic, DeviceTopic) or received.topic == CENTER_STATUS:
             return None
-        if topic.epoch is not None:
+        if topic.verb is Verb.EVENT and topic.epoch is not None:
             return EventArrived(topic.compound, topic.device, topic.epoch, received.payload)
+        if topic.verb is Verb.ACK and not received.is_retained:
+            return None  # the echo of a mark that we published just now
         try:
+            if topic.verb is Verb.ACK and topic.epoch is not None and received.payload:
+                mark = Ack.decode(received.payload)
+                return MarkFound(
+                    compound=topic.compound, device=topic.device, epoch=topic.epoch, seq=mark.seq, hash=mark.hash
+                )
             if topic.verb is Verb.STATUS:
                 status = Status.decode(received.payload)
                 return StatusArrived(

@@ -5,6 +5,7 @@ session says nothing about the present one. A state that names a new epoch close
 had announced of them and the centre does not hold is then a missing tail, named by its numbers.
 """
 
+import json
 import logging
 from collections.abc import Sequence
 from typing import Final, TypeVar
@@ -12,7 +13,7 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, insert, select, update
 
 from center.clock import NowMs, is_plausible, now_ms
-from center.ingest.arrivals import StateArrived, StatusArrived
+from center.ingest.arrivals import MarkFound, StateArrived, StatusArrived
 from center.store.bulk import BulkInsert
 from center.store.database import Store
 from center.store.schema import ChainHead, Gate
@@ -75,6 +76,16 @@ class GateBook:
         self._compounds |= {message.compound for message in messages}
         return frozenset(changed)
 
+    def note_found(self, marks: Sequence[MarkFound]) -> None:
+        """Remember how far the centre once had these journals, in one transaction: what does not come is named by it.
+
+        Marks are the centre's own words, which no device can forge: a journal that only they tell of counts.
+        """
+        with self._store.writing() as connection:
+            for mark in marks:
+                self._note_found(connection, mark)
+        self._journals |= {(mark.device, mark.epoch) for mark in marks}
+
     def is_known(self, device: str, epoch: str) -> bool:
         """Whether this journal is taken note of; False for one that was begun beyond the limit."""
         return (device, epoch) in self._journals
@@ -111,6 +122,28 @@ class GateBook:
             connection.execute(update(Gate).where(Gate.device == message.device).values(**fields))
         if self._may_begin(connection, message.device, message.state.epoch, now):
             self._note_journal(connection, message, now)
+
+    def _note_found(self, connection: Connection, mark: MarkFound) -> None:
+        own = (ChainHead.device == mark.device) & (ChainHead.epoch == mark.epoch)
+        known = connection.execute(select(ChainHead.announced_seq).where(own)).first()
+        announced = {"announced_seq": mark.seq, "announced_hash": mark.hash}
+        if known is not None:
+            if known.announced_seq is None or known.announced_seq < mark.seq:
+                connection.execute(update(ChainHead).where(own).values(**announced))
+            return
+        told = connection.execute(select(Gate.state).where(Gate.device == mark.device)).scalar_one_or_none()
+        is_current = told is None or json.loads(told).get("epoch") == mark.epoch
+        connection.execute(
+            insert(ChainHead).values(
+                device=mark.device,
+                epoch=mark.epoch,
+                seq=0,
+                hash=ZERO_HASH,
+                compound=mark.compound,
+                closed_at_ms=None if is_current else self._now(),
+                **announced,
+            )
+        )
 
     def _may_begin(self, connection: Connection, device: str, epoch: str, now: int) -> bool:
         if (device, epoch) in self._journals:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from center.errors import StoreError
-from center.ingest.arrivals import Arrival, Bus, EventArrived, StateArrived, StatusArrived
+from center.ingest.arrivals import Arrival, Bus, EventArrived, MarkFound, StateArrived, StatusArrived
 from center.ingest.gate_book import GateBook
 from center.ingest.keeper import Kept, RecordKeeper
 
@@ -76,7 +76,8 @@ class IngestWorker:
     def handle(self, batch: Sequence[Arrival]) -> Kept:
         """Take in one batch on the calling thread. Raises StoreError when the database refused."""
         events = [arrival for arrival in batch if isinstance(arrival, EventArrived)]
-        messages = [arrival for arrival in batch if not isinstance(arrival, EventArrived)]
+        messages = [arrival for arrival in batch if isinstance(arrival, StatusArrived | StateArrived)]
+        found = [arrival for arrival in batch if isinstance(arrival, MarkFound)]
         kept = Kept()
         if events:
             kept = self._keeper.keep(events)
@@ -87,8 +88,23 @@ class IngestWorker:
             self._introduce(messages)
             if changed:
                 self._on_gates(changed)
+        if found:
+            self._step_back(found)
         self._bus.confirm_taken()
         return kept
+
+    def _step_back(self, found: Sequence[MarkFound]) -> None:
+        """The broker tells that the centre once had more than it has: it was restored, or its database is new.
+
+        The device sees the mark that counts now and sends again from there; what it has no more stays known as missing.
+        """
+        higher = [mark for mark in found if mark.seq > self._keeper.head(mark.device, mark.epoch).seq]
+        if not higher:
+            return
+        self._gates.note_found(higher)
+        log.warning("marks_step_back journals=%d", len(higher))
+        self._bus.publish_marks([self._keeper.mark(mark.compound, mark.device, mark.epoch) for mark in higher])
+        self._on_gates(frozenset(mark.device for mark in higher))
 
     def _introduce(self, messages: Sequence[StatusArrived | StateArrived]) -> None:
         """Answer a journal's first state with its mark: what the broker retains may stem from another database."""

@@ -1,5 +1,7 @@
 """The signed directory, made from the register: a new version only when there is something new to say."""
 
+import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,9 +25,13 @@ from passes.keys import SigningKey
 from passes.sealed import GuardEntry, seal_guard_view
 
 VERSIONS_KEPT: Final = 5
+VERSIONS_LOST_MAX: Final = 10_000
+"""Versions that a restored centre can have forgotten. A gate that tells of more is not believed: numbers would end."""
 REFRESH_AFTER: Final = timedelta(hours=12)
 """A directory is issued again after this time even unchanged: gates take its moment as a sign that they hear us, and as
 the floor of an untrusted clock."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,9 @@ class DirectoryIssue:
     def publish(self, *, by: str = "center", even_if_same: bool = False) -> IssuedDirectory:
         """The newest directory; made anew when the register changed, the last one grew old, or even_if_same.
 
+        Also when gates hold a newer one: a centre restored from a backup has forgotten numbers that it gave, and gates
+        take nothing that is not newer than what they hold.
+
         Raises RegisterEmpty instead of signing a first directory on which nobody stands: every gate would refuse all.
         """
         with self._store.writing() as connection:
@@ -74,8 +83,12 @@ class DirectoryIssue:
             content_hash = _content_hash(self._community, statuses, households, view, sorted(self._gate_keys))
             now = self._now()
             is_old = last is None or from_ms(now) - from_ms(last.issued_at_ms) >= REFRESH_AFTER
-            if last is None or last.content_hash != content_hash or is_old or even_if_same:
-                version = 1 if last is None else last.version + 1
+            newest = last.version if last is not None else 0
+            held = _held_by_gates(connection, at_most=newest + VERSIONS_LOST_MAX)
+            if held > newest:
+                log.warning("directory_version_forgotten ours=%d held_by_gates=%d", newest, held)
+            if last is None or last.content_hash != content_hash or is_old or even_if_same or held > newest:
+                version = max(newest, held) + 1
                 self._issue(connection, version, now, content_hash, statuses, households, view)
                 audit.note(
                     connection,
@@ -125,6 +138,13 @@ class DirectoryIssue:
         )
         # Older chunks are of no use to anybody, but their numbers are: the broker still holds them.
         connection.execute(delete(DirectoryChunk).where(DirectoryChunk.version <= version - VERSIONS_KEPT))
+
+
+def _held_by_gates(connection: Connection, *, at_most: int) -> int:
+    """The newest version that a gate tells to hold, as far as it can be believed."""
+    told = (json.loads(state) for state in connection.execute(select(Gate.state)).scalars() if state is not None)
+    versions = (state.get("directory_version") for state in told if isinstance(state, dict))
+    return max((version for version in versions if type(version) is int and version <= at_most), default=0)
 
 
 def _register(

@@ -10,7 +10,7 @@ from center_kit import COMPOUND, EPOCH, Device, SilentBus, eventually, temporary
 from test_center_whole import LiveGate, Town, pytestmark  # noqa: F401
 
 from center.errors import ConfigurationError
-from center.ingest.arrivals import EventArrived, Mark, StateArrived, StatusArrived
+from center.ingest.arrivals import EventArrived, Mark, MarkFound, StateArrived, StatusArrived
 from center.ingest.bus import CenterBus
 from center.ingest.gate_book import GateBook
 from center.ingest.keeper import RecordKeeper
@@ -124,9 +124,11 @@ def mark(device: str, seq: int) -> Mark:
     return Mark(compound=COMPOUND, device=device, epoch=EPOCH, seq=seq, hash="ab" * 32)
 
 
-def received(verb: str, payload: bytes, confirmed: list[str], device: str = "gate-1") -> Received:
+def received(
+    verb: str, payload: bytes, confirmed: list[str], device: str = "gate-1", *, is_retained: bool = False
+) -> Received:
     topic = f"gh/1/{COMPOUND}/{device}/{verb}"
-    return Received(topic=topic, payload=payload, is_retained=False, confirm=lambda: confirmed.append(verb))
+    return Received(topic=topic, payload=payload, is_retained=is_retained, confirm=lambda: confirmed.append(verb))
 
 
 def test_a_mark_that_the_link_refused_waits_and_only_the_newest_is_sent() -> None:
@@ -174,6 +176,18 @@ def test_arrivals_keep_their_order_and_are_confirmed_by_their_own() -> None:
     assert confirmed == [f"event/{EPOCH}"]
     rest, _ = bus.take(wait_s=0, at_most=2)
     assert [type(arrival) for arrival in rest] == [StateArrived]
+
+
+def test_marks_that_the_broker_retained_are_read_back_and_the_echo_of_new_ones_is_not() -> None:
+    confirmed: list[str] = []
+    bus = CenterBus(DullLink(room=0))  # type: ignore[arg-type]
+    payload = Ack(epoch=EPOCH, seq=9, hash="ab" * 32).encode()
+    bus._on_received(received(f"ack/{EPOCH}", payload, confirmed))
+    bus._on_received(received(f"ack/{EPOCH}", b"", confirmed, is_retained=True))
+    assert len(confirmed) == 2
+    bus._on_received(received(f"ack/{EPOCH}", payload, confirmed, is_retained=True))
+    arrivals, _ = bus.take(wait_s=0, at_most=10)
+    assert arrivals == [MarkFound(compound=COMPOUND, device="gate-1", epoch=EPOCH, seq=9, hash="ab" * 32)]
 
 
 def test_a_full_inbox_drops_what_its_device_will_send_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from center_kit import temporary_store
+from center_kit import Device, temporary_store
 from center_office import HOUSEHOLDS, NUMBER, PASSES, PEOPLE, PLACES, ZONE
 from sqlalchemy import func, select
 
@@ -22,6 +22,7 @@ from center.errors import (
     RegisterEmpty,
     StoreError,
 )
+from center.ingest.gate_book import GateBook
 from center.registry.csv_import import Counts, import_csv
 from center.registry.directory_issue import DirectoryIssue
 from center.registry.id_numbers import IdNumberFault, fault_of, mask_id_number, mask_name, mask_phone, normal_form
@@ -429,6 +430,27 @@ def test_an_unchanged_directory_is_issued_again_when_it_grows_old(
     base = 1_581_638_400_000
     issue = DirectoryIssue(store, key, CommunityId("longcheng"), now=lambda: base + next(moments))
     assert [issue.publish().version for _ in range(3)] == [1, 1, 2]
+
+
+def test_a_centre_that_forgot_versions_goes_on_above_what_gates_hold(
+    store: Store, vault: Vault, folder: Folder, key: SigningKey
+) -> None:
+    """Restored from a backup it would sign versions that every gate refuses, and nobody would see why."""
+    import_csv(store, vault, folder.path, zone=ZONE)
+    issue = DirectoryIssue(store, key, CommunityId("longcheng"))
+    assert issue.publish().version == 1
+    GateBook(store).note([Device().state(directory_version=57)])
+    issued = issue.publish()
+    assert issued.version == 58
+    assert opened(issued.chunks, key, held=57).document.directory.version == 58
+    assert issue.publish().version == 58
+
+
+def test_a_gate_cannot_use_the_numbers_up(store: Store, vault: Vault, folder: Folder, key: SigningKey) -> None:
+    import_csv(store, vault, folder.path, zone=ZONE)
+    issue = DirectoryIssue(store, key, CommunityId("longcheng"))
+    GateBook(store).note([Device().state(directory_version=2**31 - 1)])
+    assert [issue.publish().version for _ in range(2)] == [1, 1]
 
 
 def test_a_revocation_needs_the_right_a_reason_and_a_pass(store: Store, vault: Vault, folder: Folder) -> None:
