@@ -175,6 +175,7 @@ class Publisher:
             case AckOutcome.STEPPED_BACK:
                 log.warning("mark_stepped_back epoch=%s seq=%d", epoch, mark.seq)
                 self._epoch = None
+                self._offer_again(epoch)
             case AckOutcome.UNCHANGED:
                 if time.monotonic() - self._resent_at >= self._settings.resend_soonest_s:
                     self._resend_at = 0.0
@@ -187,6 +188,18 @@ class Publisher:
                 self._on_trouble(outcome, epoch)
             case AckOutcome.UNKNOWN_EPOCH:
                 log.warning("mark_of_unknown_epoch epoch=%s", epoch)
+
+    def _offer_again(self, stepped_back: Epoch) -> None:
+        """A centre restored from a backup may not know journals that began and ended since: show it one record of each.
+
+        It answers with its mark, and what lies behind that is sent again. A journal of which it holds another history
+        is left alone: its records went out as copies.
+        """
+        for state in self.journal.epochs():
+            is_done = 0 < state.head_seq == state.acked_seq and state.epoch != stepped_back
+            if is_done and self.journal.get_state(f"forked/{state.epoch}") is None:
+                for envelope in self.journal.read(state.head_seq, 1, state.epoch):
+                    self._publish(envelope)
 
     def _send_what_is_due(self) -> None:
         waiting = [state for state in self.journal.epochs() if state.acked_seq < state.head_seq]

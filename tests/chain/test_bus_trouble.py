@@ -97,6 +97,29 @@ def test_centre_restored_from_a_backup_gets_the_missing_records_again(street: St
     assert restored.chain_holds(epoch)
 
 
+def test_a_restored_centre_gets_a_journal_too_that_began_and_ended_since_its_backup(street: Street) -> None:
+    path = street.folder / "gate-1.journal"
+    journal = Journal.open(path, DeviceId("gate-1"))
+    for number in range(30):
+        journal.append(decision(number))
+    old = journal.head().epoch
+    journal.close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("UPDATE records SET body='{}' WHERE (id & 1023) = 30")
+    connection.close()
+    center, gate = street.center(), street.gate("gate-1", path)
+    gate.append(1)
+    eventually(lambda: gate.journal.backlog() == 0, "both epochs delivered")
+    new = gate.journal.head().epoch
+    assert new != old
+    # Its broker lost everything as well: nothing tells it of the old journal but the gate itself.
+    center.stored.clear()
+    center.addresses = {new: gate.link.address}
+    center.republish()
+    eventually(lambda: (center.mark(old), center.mark(new)) == (29, gate.journal.head().seq), "all again")
+    assert center.chain_holds(old)
+
+
 def test_what_a_restored_centre_asks_for_and_nobody_has_is_a_journalled_gap(street: Street) -> None:
     center, gate = street.center(), street.gate("gate-1")
     for number in range(80):
