@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from drivers.code_finder import LOOK_ANGLES_DEG, Candidate, find_code
+from drivers.code_finder import LOOKS, Candidate, find_code
 from drivers.exposure import ExposureLimits, ExposureState, light_of, next_exposure
 from drivers.frames import Frame
 from drivers.hints import HintState, after_look, after_reading, hint_for
@@ -128,7 +128,7 @@ class View:
     def _search(self, frame: Frame, at: Instant) -> None:
         """Look for what can't be read. At most every LOOK_EVERY_S, and LOOK_COST_SHARE of a slow board's time."""
         began = self._cost_clock()
-        found = find_code(frame.pixels, angle_deg=LOOK_ANGLES_DEG[self._looks.angle])
+        found = find_code(frame.pixels, LOOKS[self._looks.turn])
         cost_s = self._cost_clock() - began
         self._looks = self._looks.after(found, Instant(at + max(LOOK_EVERY_S, cost_s / LOOK_COST_SHARE)))
         if found is not None:
@@ -161,16 +161,16 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Looks:
-    """How the search for something code-like stands. angle: index of the angle at which to look next."""
+    """How the search for something code-like stands. turn: index of the look that comes next."""
 
     candidate: Candidate | None = None
-    angle: int = 0
+    turn: int = 0
     misses: int = 0
     next_at: Instant = START
 
     def after(self, found: Candidate | None, next_at: Instant) -> "_Looks":
         if found is not None:
-            return _Looks(candidate=found, angle=self.angle, next_at=next_at)
+            return _Looks(candidate=found, turn=self.turn, next_at=next_at)
         kept = None if self.misses + 1 >= MISSED_LOOKS else self.candidate
-        angle = (self.angle + 1) % len(LOOK_ANGLES_DEG)
-        return replace(self, candidate=kept, angle=angle, misses=self.misses + 1, next_at=next_at)
+        turn = (self.turn + 1) % len(LOOKS)
+        return replace(self, candidate=kept, turn=turn, misses=self.misses + 1, next_at=next_at)

@@ -10,7 +10,7 @@ angles.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -19,7 +19,6 @@ from PIL import Image
 
 from drivers.qr import GreyFrame
 
-LOOK_ANGLES_DEG = (0.0, 30.0, -30.0)
 PATTERNS_MAX = 12  # strongest places looked at in one frame: a frame full of patterns costs no more than that
 _BOXES: tuple[
     tuple["Boxes", ...], ...
@@ -47,7 +46,8 @@ class Candidate:
     """What looks like a code, in the frame's pixels.
 
     corners: middles of its finder patterns. is_cut: a corner lies outside the frame. light, dark: grey levels of the
-    quiet zone and of the darkest tenth. burnt_share: share of the square in which nothing but white is left.
+    quiet zone and of the tenth that differs most from it, whichever way round. burnt_share: share of the square in
+    which nothing but white is left.
     """
 
     corners: tuple[tuple[float, float], ...]
@@ -57,6 +57,17 @@ class Candidate:
     light: float
     dark: float
     burnt_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Where to look: at the whole frame for codes turned by about angle_deg, or closely at its middle."""
+
+    angle_deg: float = 0.0
+    is_close: bool = False
+
+
+LOOKS = (Look(), Look(is_close=True), Look(angle_deg=30.0), Look(angle_deg=-30.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +92,23 @@ class _Square:
     third_seen: bool
 
 
-def find_code(frame: GreyFrame, *, angle_deg: float = 0.0) -> Candidate | None:
-    """The clearest thing in a frame that looks like a code held near this angle; None when there is none."""
-    half = _halved(frame)
-    turned = half if angle_deg == 0 else _turned(half, angle_deg)
-    patterns = _strongest(_patterns(turned))
-    for square in sorted(_squares(patterns, turned.shape), key=lambda each: -each.score)[:PATTERNS_MAX]:
-        candidate = _judged(turned, square, angle_deg)
-        if candidate is not None:
-            return candidate
+def find_code(frame: GreyFrame, look: Look) -> Candidate | None:
+    """The clearest thing in a frame that looks like a code to this look; None when there is none."""
+    picture = _close_up(frame) if look.is_close else _halved(frame)
+    if look.angle_deg != 0:
+        picture = _turned(picture, look.angle_deg)
+    patterns = _strongest(_patterns(picture))
+    for square in sorted(_squares(patterns, picture.shape, look), key=lambda each: -each.score)[:PATTERNS_MAX]:
+        judged = _judged(picture, square)
+        if judged is not None:
+            return _in_frame(judged, frame.shape, picture.shape, look)
     return None
+
+
+def _close_up(frame: GreyFrame) -> GreyFrame:
+    """The middle of a frame as it is: as many pixels as the whole at half the size."""
+    height, width = frame.shape
+    return frame[height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2]
 
 
 def _halved(frame: GreyFrame) -> GreyFrame:
@@ -192,12 +210,14 @@ def _is_same_place(one: _Pattern, other: _Pattern) -> bool:
     return max(abs(one.x - other.x), abs(one.y - other.y)) < 3 * max(one.module, other.module)
 
 
-def _squares(patterns: list[_Pattern], shape: tuple[int, ...]) -> Iterator[_Square]:
+def _squares(patterns: list[_Pattern], shape: tuple[int, ...], look: Look) -> Iterator[_Square]:
     for trio in combinations(patterns, 3):
         for index in range(3):
             square = _square_of(trio[index], trio[index - 2], trio[index - 1])
             if square is not None:
                 yield square
+    if look.is_close:
+        return  # what this look leaves out is no frame's end
     for one, other in combinations(patterns, 2):
         yield from _cut_squares(one, other, shape)
 
@@ -233,7 +253,7 @@ def _cut_squares(one: _Pattern, other: _Pattern, shape: tuple[int, ...]) -> Iter
             yield _Square(first, second, third, module, one.score + other.score, one.sign, False)
 
 
-def _judged(frame: GreyFrame, square: _Square, angle_deg: float) -> Candidate | None:
+def _judged(frame: GreyFrame, square: _Square) -> Candidate | None:
     """The candidate, if there is an even quiet zone outside and a busy, balanced square inside."""
     across, down = square.along - square.angle, square.down - square.angle
     side = (float(np.hypot(*across)) + float(np.hypot(*down))) / 2
@@ -258,20 +278,23 @@ def _judged(frame: GreyFrame, square: _Square, angle_deg: float) -> Candidate | 
     unevenness = float(np.percentile(np.abs(quiet[quiet >= 0] - light), 92))
     blocks = inside.reshape(8, 4, 8, 4).transpose(0, 2, 1, 3).reshape(64, 16)
     burnt = float((blocks.min(axis=1) >= _BURNT).mean())
-    if rise < _RISE_MIN or unevenness > 0.45 * rise or not _is_busy(blocks, light, rise, square.sign):
+    if rise < _RISE_MIN or unevenness > _UNEVEN_SHARE * rise or not _is_busy(blocks, light, rise, square.sign):
         return None
+    corners = ((float(x), float(y)) for x, y in (square.angle, square.along, square.down))
+    is_dark_on_light = square.sign > 0
     return Candidate(
-        corners=tuple(_back(point, frame.shape, angle_deg) for point in (square.angle, square.along, square.down)),
-        module_px=2 * square.module,
-        side_px=2 * (side + 7 * square.module),
+        corners=tuple(corners),
+        module_px=square.module,
+        side_px=side + 7 * square.module,
         is_cut=not square.third_seen,
-        light=light,
-        dark=float(np.percentile(seen, 10)),
+        light=light if is_dark_on_light else float(np.percentile(seen, 90)),
+        dark=float(np.percentile(seen, 10)) if is_dark_on_light else light,
         burnt_share=burnt,
     )
 
 
 _BURNT = 250
+_UNEVEN_SHARE = 0.45  # of that rise: how far a quiet zone may stray from its own level
 _NEAR_SHARE = 0.6
 _RISE_MIN = 5.0  # grey levels that the quiet zone lies above the mean of the code
 
@@ -293,10 +316,12 @@ def _sampled(frame: GreyFrame, points: NDArray[np.float64]) -> Floats:
     return found
 
 
-def _back(point: NDArray[np.float64], shape: tuple[int, ...], angle_deg: float) -> tuple[float, float]:
-    """A point of the turned half-size frame in the frame's own pixels."""
-    turn = np.deg2rad(angle_deg)
-    middle = np.array([shape[1] / 2, shape[0] / 2])
-    x, y = point - middle
-    back = middle + np.array([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)])
-    return 2 * float(back[0]), 2 * float(back[1])
+def _in_frame(found: Candidate, frame: tuple[int, ...], picture: tuple[int, ...], look: Look) -> Candidate:
+    """A candidate of a turned picture, in the pixels of the frame that the picture was made of."""
+    turn, scale = np.deg2rad(look.angle_deg), 1 if look.is_close else 2
+    corners = []
+    for x, y in found.corners:
+        across, down = x - picture[1] / 2, y - picture[0] / 2
+        back = (across * np.cos(turn) - down * np.sin(turn), across * np.sin(turn) + down * np.cos(turn))
+        corners.append((frame[1] / 2 + scale * float(back[0]), frame[0] / 2 + scale * float(back[1])))
+    return replace(found, corners=tuple(corners), module_px=scale * found.module_px, side_px=scale * found.side_px)

@@ -3,10 +3,10 @@
 A camera's own metering serves the whole picture and takes its time: a phone held up at night is burnt out until it
 has settled, a card before a bright street stays dark. Rules: while nobody is there, and as long as codes are read,
 the camera meters for itself. When something is in view and not read, the frame says what to ask: a burnt-out patch is
-a display, and displays are as bright at night as by day; a code that is seen but not read is brought to the level at
-which paper is read best; a dark picture is exposed more. What a frame does not explain is tried in a bracket, at once
-where something looks like a code, after UNREAD_FRAMES where nothing does. Each exposure is judged by a frame that was
-taken with it, or given up after LATE_FRAMES. After TRIES_MAX the camera meters for itself for RESTS_AFTER_FRAMES.
+a display, and displays are as bright at night as by day; what looks like a code is brought to the level at which
+paper is read best, and at that level let be; a dark picture is exposed more. When something moves, nothing of this is
+so, and nothing is read for UNREAD_FRAMES, a bracket is tried. Each exposure is judged by a frame that was taken with
+it, or given up after LATE_FRAMES. After TRIES_MAX the camera meters for itself for RESTS_AFTER_FRAMES.
 """
 
 from collections.abc import Sequence
@@ -128,7 +128,7 @@ def next_exposure(
 def _ask(state: ExposureState, light: FrameLight, taken: Exposure, limits: ExposureLimits) -> ExposureState:
     amount = _better(light, taken.amount)
     if amount is None:
-        if light.code is None and state.unread < UNREAD_FRAMES:
+        if state.unread < UNREAD_FRAMES:
             return state
         amount = state.base * _BRACKET[state.tries % len(_BRACKET)]
     asked = limits.exposure(amount)
@@ -141,7 +141,7 @@ def _better(light: FrameLight, amount: float) -> float | None:
     """The amount that a frame itself asks for; None: nothing is plainly wrong with this one."""
     if light.code is not None and light.code < BURNT_LEVEL:
         factor = (CODE_LEVEL / max(light.code, 4.0)) ** GAMMA
-        return amount * min(factor, STEP**2) if not 1 / CODE_STEP_MIN < factor < CODE_STEP_MIN else None
+        return amount if 1 / CODE_STEP_MIN < factor < CODE_STEP_MIN else amount * min(factor, STEP**2)
     if light.burnt_share > BURNT_SHARE:
         return min(amount / STEP, DISPLAY_AMOUNT)
     if light.bright < DARK_LEVEL:

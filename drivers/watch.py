@@ -18,8 +18,10 @@ from model.clock import Instant
 
 CELL_PX: Final = 8
 MOVED_CELLS: Final = 16  # the smallest code that can be read, 100 pixels a side, covers 150
-MOVED_LEVELS: Final = 8.0  # grey levels, and at least MOVED_NOISE times what most cells change by themselves
-MOVED_NOISE: Final = 7.0
+MOVED_LEVELS: Final = 8.0  # grey levels, and at least MOVED_NOISE times what quiet cells change by themselves
+QUIET_SHARE: Final = 0.2  # of the cells: what comes into view may fill all but these
+MOVED_NOISE: Final = 18.0  # times what the quiet cells change: 4.7 standard deviations
+NOISE_LEVELS_MAX: Final = 3.0  # more than that is no noise any more
 AWAKE_S: Final = 2.0
 SAME_EXPOSURE: Final = 0.1
 BLACK_LEVEL: Final = 20.0  # noise of a covered sensor at its highest gain: 8 on the average, 15 at most
@@ -33,7 +35,6 @@ TOO_DARK: Final = "too_dark_or_covered"
 
 Thumbnail = NDArray[np.int16]
 _TAKEN: Final = ((1, 2), (3, 6), (5, 1), (7, 5))  # pixels of each cell: enough to halve the noise
-_CHANGES_EVERY: Final = 4
 
 
 def thumbnail(frame: GreyFrame) -> Thumbnail:
@@ -51,8 +52,9 @@ def has_moved(before: Thumbnail, now: Thumbnail) -> bool:
     if before.shape != now.shape:
         return True
     change = np.abs(now - before)
-    usual = float(np.median(change[:: _CHANGES_EVERY // 2, ::_CHANGES_EVERY]))
-    return int(np.count_nonzero(change > max(MOVED_LEVELS, MOVED_NOISE * usual))) >= MOVED_CELLS
+    some = change[::2, ::2].ravel()
+    noise = min(float(np.partition(some, int(QUIET_SHARE * some.size))[int(QUIET_SHARE * some.size)]), NOISE_LEVELS_MAX)
+    return int(np.count_nonzero(change > max(MOVED_LEVELS, MOVED_NOISE * noise))) >= MOVED_CELLS
 
 
 class Watch:
