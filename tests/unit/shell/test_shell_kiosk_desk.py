@@ -26,7 +26,7 @@ from gate.screens import (
     SignOut,
 )
 from gate.shell import guard_orders
-from gate.shell.guards import GuardAccount, GuardsFile, Tokens
+from gate.shell.guards import GuardAccount, GuardsFile, GuardsUnreadable, Tokens
 from gate.shell.kiosk_desk import DeskSettings, KioskDesk
 from journal.errors import JournalFull
 from model.identities import DeviceId, GuardId
@@ -48,6 +48,7 @@ class KioskBench(Bench):
         self.accounts = [
             GuardAccount(guard=GuardId(guard), name=NAMES[guard], pin_hash=pin) for guard, pin in PINS.items()
         ]
+        self.guards_source: Callable[[], list[GuardAccount]] = lambda: list(self.accounts)
         self.guards_file = folder / "guards.toml"
         self.guards_file.write_text("as the accounts say")
         self.socket = folder / "k.sock"
@@ -60,7 +61,7 @@ class KioskBench(Bench):
                 device=GATE,
                 has_thermometer=True,
                 socket_path=self.socket,
-                guards_file=GuardsFile(self.guards_file, lambda: list(self.accounts)),
+                guards_file=GuardsFile(self.guards_file, lambda: self.guards_source()),
                 private=private,
             ),
             lane=self.terminal.lane,
@@ -426,3 +427,24 @@ def test_lane_without_a_socket_works_and_says_so(tmp_path: Path) -> None:
     asyncio.run(asyncio.wait_for(run(), 10))
     assert bench.terminal.lane.lost["kiosk"] == "not_a_socket"
     bench.close()
+
+
+def test_guards_file_that_can_not_be_read_is_a_lost_part_until_it_can(bench: KioskBench) -> None:
+    def unreadable() -> list[GuardAccount]:
+        raise GuardsUnreadable("it is not TOML")
+
+    good = bench.guards_source
+
+    def person(wire: KioskWire) -> None:
+        token = wire.sign_in("li_wei", PINS["li_wei"])
+        bench.guards_source = unreadable
+        bench.guards_file.write_text("spoiled")
+        shown = wire.screen(lambda screen: screen.lost)
+        assert [part.component for part in shown.lost] == ["guards"]
+        assert [guard.guard for guard in shown.guards] == ["li_wei", "wang"]  # those who were are still
+        bench.guards_source = good
+        bench.guards_file.write_text("mended")
+        wire.screen(lambda screen: not screen.lost)
+        assert wire.order(SignOut(token=token)).is_done
+
+    play(bench, person)
