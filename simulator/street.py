@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
 from simulator.errors import SimulatorError, WireLost
 from simulator.guard import Guard
@@ -27,6 +29,7 @@ Say = Callable[[dict[str, object]], None]
 GATE_APPEARS_WITHIN_S = 30.0
 _SCENE_EVERY_S = 0.05
 _LAMPS_OUT_WITHIN_S = 8.0
+_LOOKS_FOR_ROOM_EVERY_S = 0.2
 _NEXT_PERSON_AFTER_S = (2.0, 7.0)
 _STOP_WITHIN_S = 3.0
 
@@ -35,6 +38,19 @@ def say_as_json(event: dict[str, object]) -> None:
     """Write one event as a line of JSON. Safe for several threads: one write per line."""
     sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
     sys.stdout.flush()
+
+
+class StreetPanel(Protocol):
+    """The panel of a street, seen from the street."""
+
+    def lay_out(self, places: Sequence[tuple[Gate, Place]]) -> None:
+        """Take the gates in hand. Raises SimulatorError."""
+
+    def serve(self) -> None:
+        """Serve the page. Raises SimulatorError."""
+
+    def close(self) -> None:
+        """Let go of everything. Idempotent."""
 
 
 class Street:
@@ -72,6 +88,11 @@ class Street:
                 raise WireLost(f"{gate.wiring.pins_socket}: the terminal of {place.name} did not appear; see its log")
             Guard(place, self._clock, tempo=self._tempo, random_source=self._random(900 + index)).start()
 
+    @property
+    def places(self) -> Sequence[tuple[Gate, Place]]:
+        """Each gate with the place before it, in the scene's order."""
+        return tuple(zip(self._gates, self._places, strict=True))
+
     def check(self) -> None:
         """Walk the plan that proves the chain, then return."""
         plans: list[Iterable[Act]] = [check_plan(self._people)]
@@ -107,6 +128,9 @@ class Street:
         for number, act in enumerate(plan):
             if number and self._clock.wait(random_source.uniform(*_NEXT_PERSON_AFTER_S) * self._tempo):
                 return
+            while not place.spot.step_up():
+                if self._clock.wait(_LOOKS_FOR_ROOM_EVERY_S):
+                    return
             poll_until(lambda: not is_lit(place.gate), at_most_s=_LAMPS_OUT_WITHIN_S, wait=self._clock.wait)
             visit = Visit(
                 act.resident,
@@ -121,6 +145,8 @@ class Street:
                 self._say(_as_event(visit.walk()))
             except HomeCalled:
                 return
+            finally:
+                place.spot.leave()
 
     def _move_scene(self, gate: Gate, place: Place, index: int) -> None:
         scene = SensorScene(place.weather, self._random(500 + index))
@@ -128,12 +154,15 @@ class Street:
         looked_at = time.monotonic()
         while not self._clock.wait(_SCENE_EVERY_S):
             now = time.monotonic()
+            by_hand = place.surroundings
+            scene.weather = place.weather if by_hand.air_c is None else replace(place.weather, hood_c=by_hand.air_c)
             view = scene.look(
                 skin_c=place.forehead.skin_c, distance_cm=place.forehead.distance_cm, passed_s=now - looked_at
             )
+            view = view if by_hand.can_c is None else replace(view, can_c=by_hand.can_c)
             looked_at = now
             try:
-                gate.physics.show(view)
+                gate.physics.show(view, by_hand.trouble)
                 is_lost = False
             except WireLost as error:
                 if not is_lost:
@@ -208,17 +237,23 @@ def run(
     clock: StreetClock,
     is_open: Callable[[], bool] = lambda: True,
     stays_s: float = 0.0,
+    panel: StreetPanel | None = None,
 ) -> int:
     """Open the street and let people walk. is_open: waits until they may; False = it never opens.
 
     stays_s: how long wires are held after the plan, so that no scanner is unplugged before others have looked.
+    panel: laid out at once, served once the street is open.
 
-    Returns 0; 3 when a wire never appeared (told as trouble).
+    Returns 0; 3 when a wire never appeared, or the panel's ports are taken (told as trouble).
     """
     street = Street(wirings, people, clock, tempo=tempo, seed=seed, say=say_as_json)
     try:
+        if panel is not None:
+            panel.lay_out(street.places)
         if not is_open():
             return 0
+        if panel is not None:
+            panel.serve()
         street.open()
         say_as_json({"event": "open", "gates": [wiring.name for wiring in wirings]})
         if is_check:
@@ -232,4 +267,6 @@ def run(
         return 3
     finally:
         street.close()
+        if panel is not None:
+            panel.close()
     return 0

@@ -8,7 +8,7 @@ barrier was released. What a person sees is told, never what the gate decided in
 import random
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Protocol
@@ -18,7 +18,8 @@ from simulator.people import Behaviour, Carrier, Resident, shown_code
 from simulator.physics import Weather, skin_after
 from simulator.pictures import Medium, Shot, draw_frame, empty_frame
 from simulator.senses import GateAnswer, perceive
-from simulator.wires import GateOutside, OutputChange
+from simulator.spot import Spot
+from simulator.wires import GateOutside, OutputChange, SensorTrouble
 from simulator.wiring import Input, Output, Step
 
 # A person's own times at pace 1.0 and tempo 1.0.
@@ -110,6 +111,15 @@ class HomeCalled(Exception):
 
 
 @dataclass(slots=True)
+class Surroundings:
+    """What somebody has set by hand at a gate's thermometer; None: as the weather makes it."""
+
+    air_c: Celsius | None = None
+    can_c: Celsius | None = None
+    trouble: SensorTrouble = SensorTrouble.NONE
+
+
+@dataclass(slots=True)
 class Place:
     """A gate as a place where somebody may stand. person: who stands there; the guard looks at it."""
 
@@ -121,6 +131,8 @@ class Place:
     scanners: tuple[Scanner, ...]
     has_barrier: bool = True
     person: Resident | None = None
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    spot: Spot = field(default_factory=Spot)
 
 
 class Visit:
@@ -248,25 +260,7 @@ class Visit:
         if self._scanner is Scanner.SERIAL:
             self._gate.scan_with_serial(code)
         else:
-            self._gate.show_to_camera(draw_frame(code, self._shot(resident)))
-
-    def _shot(self, resident: Resident) -> Shot:
-        medium = {
-            Carrier.PAPER: Medium.PAPER,
-            Carrier.PHONE: Medium.PHONE,
-            Carrier.PHONE_DARK_MODE: Medium.PHONE_DARK_MODE,
-        }[resident.carrier]
-        hand = self._random.uniform
-        return Shot(
-            medium=medium,
-            code_px=int(hand(260, 340)),
-            centre=(320 + int(hand(-40, 40)), 240 + int(hand(-20, 20))),
-            tilt=(hand(-0.3, 0.3), hand(-0.3, 0.3)),
-            rotation_deg=hand(-12, 12),
-            blur_px=hand(0.3, 0.8),
-            brightness=hand(0.6, 1.0),
-            seed=self._random.randrange(2**31),
-        )
+            self._gate.show_to_camera(draw_frame(code, shot_of(resident.carrier, self._random)))
 
     def _go_through(self) -> None:
         self._pause(_REACHES_DOOR_S)
@@ -326,6 +320,26 @@ class Visit:
     def _wait(self, seconds: float) -> None:
         if self._clock.wait(seconds):
             raise HomeCalled
+
+
+def shot_of(carrier: Carrier, random_source: random.Random) -> Shot:
+    """How somebody's hand holds a code before the camera, a little differently each time."""
+    medium = {
+        Carrier.PAPER: Medium.PAPER,
+        Carrier.PHONE: Medium.PHONE,
+        Carrier.PHONE_DARK_MODE: Medium.PHONE_DARK_MODE,
+    }[carrier]
+    hand = random_source.uniform
+    return Shot(
+        medium=medium,
+        code_px=int(hand(260, 340)),
+        centre=(320 + int(hand(-40, 40)), 240 + int(hand(-20, 20))),
+        tilt=(hand(-0.3, 0.3), hand(-0.3, 0.3)),
+        rotation_deg=hand(-12, 12),
+        blur_px=hand(0.3, 0.8),
+        brightness=hand(0.6, 1.0),
+        seed=random_source.randrange(2**31),
+    )
 
 
 def is_lit(gate: GateOutside) -> bool:

@@ -14,6 +14,7 @@ import tty
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +37,15 @@ class OutputChange:
     at: float
     output: Output
     is_active: bool
+
+
+class SensorTrouble(Enum):
+    """What may be wrong with a thermometer, in the words of its twin's wire."""
+
+    NONE = "none"
+    ABSENT = "absent"
+    STUCK = "stuck_high"
+    NO_PEC = "no_pec"
 
 
 class GateOutside(Protocol):
@@ -86,9 +96,23 @@ class PinWireClient:
         if self._thread.is_alive():
             self._thread.join(_STOP_WITHIN_S)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether a terminal is there and has told the levels of its outputs."""
+        with self._lock:
+            return self._connection is not None and bool(self._levels)
+
     def wait_until_connected(self, at_most_s: float) -> bool:
         with self._changed:
             return self._changed.wait_for(lambda: self._connection is not None and bool(self._levels), at_most_s)
+
+    def is_input_active(self, role: Input) -> bool | None:
+        """How an input was put last; None when this gate has no such input."""
+        pin = self._wiring.inputs.get(role)
+        if pin is None:
+            return None
+        with self._lock:
+            return self._inputs.get(pin.number, not pin.active_high) == pin.active_high
 
     def set_input(self, role: Input, is_active: bool) -> None:
         """Put an input at its active or inactive level; kept for a terminal that is not there now. Unwired: nothing."""
@@ -181,9 +205,13 @@ class PhysicsWire:
         self._path = wiring.physics_socket
         self._connection: socket.socket | None = None
 
-    def show(self, view: SensorView) -> None:
+    def show(self, view: SensorView, fault: SensorTrouble = SensorTrouble.NONE) -> None:
         """Put the sensor into this scene. Raises WireLost when the twin is gone or refuses."""
-        order = {"object_temp_c": round(view.object_c, 3), "can_temp_c": round(view.can_c, 3)}
+        order = {
+            "object_temp_c": round(view.object_c, 3),
+            "can_temp_c": round(view.can_c, 3),
+            "fault": fault.value,
+        }
         try:
             if self._connection is None:
                 self._connection = _connect(self._path)
@@ -204,7 +232,7 @@ class PhysicsWire:
 
 
 class SerialScannerWire:
-    """A hand scanner at the end of a cable: a pty whose other end the terminal opens by a link.
+    """A hand scanner at the end of a cable: a pty whose other end the terminal opens by a link. Any thread.
 
     baud is of no matter on a pty. end: what the scanner is set up to send after each code.
     """
@@ -212,31 +240,85 @@ class SerialScannerWire:
     def __init__(self, link: Path, *, end: bytes = b"\r") -> None:
         self._link = link
         self._end = end
-        # The slave stays open here: otherwise a terminal that closes its end would hang up the line.
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        link.unlink(missing_ok=True)
-        link.symlink_to(os.ttyname(self._slave))
+        self._lock = threading.Lock()
+        self._pty: tuple[int, int] | None = None
+        self.plug()
+
+    @property
+    def is_plugged(self) -> bool:
+        return self._pty is not None
+
+    def plug(self) -> None:
+        """Plug it in: a new tty under the same name. Plugged in already: nothing."""
+        with self._lock:
+            if self._pty is not None:
+                return
+            # The slave stays open here: otherwise a terminal that closes its end would hang up the line.
+            master, slave = os.openpty()
+            os.set_blocking(master, False)  # nobody may be reading: what does not fit is lost, as on a real line
+            tty.setraw(slave)
+            self._link.unlink(missing_ok=True)
+            self._link.symlink_to(os.ttyname(slave))
+            self._pty = master, slave
 
     def scan(self, text: str) -> None:
-        """Send one code as the scanner would."""
-        os.write(self._master, text.encode() + self._end)
+        """Send one code as the scanner would; nothing when it is pulled out."""
+        self.type(text.encode() + self._end)
+
+    def type(self, line: bytes) -> None:
+        """Send these bytes as they are; nothing when it is pulled out."""
+        with self._lock:
+            if self._pty is not None:
+                with contextlib.suppress(BlockingIOError):
+                    os.write(self._pty[0], line)
 
     def close(self) -> None:
-        self._link.unlink(missing_ok=True)
-        os.close(self._master)
-        os.close(self._slave)
+        """Pull it out: its tty is gone. Idempotent."""
+        with self._lock:
+            if self._pty is None:
+                return
+            self._link.unlink(missing_ok=True)
+            for handle in self._pty:
+                os.close(handle)
+            self._pty = None
 
 
 class CameraWire:
-    """What stands before the camera: a picture in a folder (P5 PGM). Replaced whole, never half written."""
+    """What stands before the camera: a picture in a folder (P5 PGM). Replaced whole, never half written. Any thread."""
 
     def __init__(self, folder: Path) -> None:
         self._target = folder / "frame.pgm"
         self._scratch = folder / "frame.new"
+        self._lock = threading.Lock()
+        self._frame: Frame | None = None
+        self.is_plugged = True
+
+    @property
+    def frame(self) -> Frame | None:
+        """What is before the camera now, whether it is plugged in or not."""
+        return self._frame
 
     def show(self, frame: Frame) -> None:
-        """Put a frame before the camera."""
+        """Put a frame before the camera. A camera that is pulled out sees it when it is back."""
+        with self._lock:
+            self._frame = frame
+            if self.is_plugged:
+                self._write(frame)
+
+    def pull(self) -> None:
+        """Pull its plug: there is no picture. Idempotent."""
+        with self._lock:
+            self.is_plugged = False
+            self._target.unlink(missing_ok=True)
+
+    def plug(self) -> None:
+        """Plug it in again. Idempotent."""
+        with self._lock:
+            self.is_plugged = True
+            if self._frame is not None:
+                self._write(self._frame)
+
+    def _write(self, frame: Frame) -> None:
         height, width = frame.shape
         self._scratch.write_bytes(b"P5\n%d %d\n255\n" % (width, height) + frame.tobytes())
         os.replace(self._scratch, self._target)

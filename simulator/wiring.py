@@ -29,6 +29,7 @@ class Input(Enum):
     GUARD_CONFIRM = "guard_confirm"
     GUARD_REFUSE = "guard_refuse"
     GUARD_EMERGENCY = "guard_emergency"
+    GUARD_BELL = "guard_bell"
 
 
 class Output(Enum):

@@ -11,8 +11,9 @@ from gatehouse.street.center_part import fill_center
 from gatehouse.street.checking import Seen, Verdict, judge
 from gatehouse.street.layout import GATES, GatePlan, StreetFolder, Wires
 from gatehouse.street.making import make, write_stamp
+from gatehouse.street.ports import choose_ports
 from gatehouse.street.processes import Supervisor
-from gatehouse.street.running import RunningStreet, choose_ports
+from gatehouse.street.running import RunningStreet
 from journal.verify import verify
 
 AT_MOST_S = 120.0

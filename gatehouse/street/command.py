@@ -22,8 +22,9 @@ from gatehouse.street.check_run import AT_MOST_S as CHECK_AT_MOST_S
 from gatehouse.street.check_run import run_check
 from gatehouse.street.layout import CHECKOUT, GATES, StreetFolder, Wires, make_wires
 from gatehouse.street.making import DEMO_USER, Stamp, clear, make, read_stamp, remove, write_stamp
+from gatehouse.street.ports import FIRST_WEB_PORT, choose_ports
 from gatehouse.street.processes import Supervisor
-from gatehouse.street.running import FIRST_WEB_PORT, RunningStreet, choose_ports
+from gatehouse.street.running import KIOSK, RunningStreet
 from gatehouse.street.words import Language, language_of, name_of, phrase
 from model.rules import Direction
 from simulator.people import Behaviour
@@ -57,6 +58,9 @@ def street(
     ] = None,
     tempo: Annotated[float, typer.Option(min=0.1, max=5.0, help="factor on people's own times; 1.0 = human")] = 1.0,
     seed: Annotated[int, typer.Option(help="the same seed gives the same people")] = 1,
+    aloud: Annotated[
+        bool, typer.Option("--aloud", help="let the gates speak by this machine's loudspeaker; else into files")
+    ] = False,
 ) -> None:
     """Start a whole small street: broker, centre, two gates with simulated hardware, residents walking."""
     if language not in (None, "zh", "en"):
@@ -65,10 +69,10 @@ def street(
     _end_on_signals()
     if check:
         raise typer.Exit(_check(port, seed, keep=keep))
-    _live(StreetFolder(folder=folder.resolve()), port, spoken, tempo=tempo, seed=seed)
+    _live(StreetFolder(folder=folder.resolve()), port, spoken, tempo=tempo, seed=seed, is_aloud=aloud)
 
 
-def _live(street: StreetFolder, port: int | None, spoken: Language, *, tempo: float, seed: int) -> None:
+def _live(street: StreetFolder, port: int | None, spoken: Language, *, tempo: float, seed: int, is_aloud: bool) -> None:
     began = time.monotonic()
     with _alone(street), _torn_down() as (supervisor, wires):
         ports = choose_ports(port)
@@ -85,7 +89,8 @@ def _live(street: StreetFolder, port: int | None, spoken: Language, *, tempo: fl
             is_check=False,
             tempo=tempo,
             seed=seed,
-            on_people=teller.take,
+            is_aloud=is_aloud,
+            on_people=lambda line: None if running.powers.take(line) else teller.take(line),
             say=complain,
         )
         running.write_settings()
@@ -94,7 +99,7 @@ def _live(street: StreetFolder, port: int | None, spoken: Language, *, tempo: fl
         running.let_people_walk()
         with contextlib.suppress(KeyboardInterrupt):
             while True:
-                time.sleep(_LOOK_EVERY_S)
+                running.powers.serve(_LOOK_EVERY_S)
                 teller.raise_if_nobody_listens()
                 for child in supervisor.look():
                     running.restart(child)
@@ -150,8 +155,13 @@ def _introduce(running: RunningStreet, stamp: Stamp, spoken: Language, *, took_s
         say(phrase(language, "up", took=took_s))
         say(phrase(language, "centre_at", url=url))
         say(phrase(language, "sign_in", user=DEMO_USER, password=stamp.password))
+        say(phrase(language, "panel_at", url=f"http://localhost:{running.ports.panel}/"))
+        for plan, kiosk_port in zip(GATES, running.ports.kiosks, strict=True) if KIOSK.exists() else ():
+            url = f"http://localhost:{kiosk_port}/"
+            say(phrase(language, f"gate_{plan.direction.value}", gate=plan.device, url=url, guard_url=url + "guard"))
+        pins = phrase(language, "and").join(f"{guard.name} {guard.pin}" for guard in stamp.guards)
+        say(phrase(language, "guards_are", pins=pins))
         say(phrase(language, "broker_at", port=running.ports.broker))
-        say(phrase(language, "gates_are"))
         say(phrase(language, "logs_at", folder=running.street.logs))
         say(phrase(language, "look_at", program=_program(), settings=shown))
     say()

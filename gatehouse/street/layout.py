@@ -81,6 +81,16 @@ class StreetFolder:
         return self.folder / "scene.json"
 
     @property
+    def panel(self) -> Path:
+        """What the simulator's panel is told of this start."""
+        return self.folder / "panel.json"
+
+    @property
+    def guards(self) -> Path:
+        """The guards of the street's gates, with their PINs' hashes."""
+        return self.folder / "guards.toml"
+
+    @property
     def lock(self) -> Path:
         return self.folder / "street.lock"
 
@@ -92,6 +102,10 @@ class StreetFolder:
 
     def settings(self, plan: GatePlan) -> Path:
         return self.gate(plan) / "terminal.toml"
+
+    def voice(self, plan: GatePlan) -> Path:
+        """Where what a gate says lies as sound files."""
+        return self.gate(plan) / "voice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +128,13 @@ class Wires:
 
     def frames(self, plan: GatePlan) -> Path:
         return self.folder / f"{plan.number}.frames"
+
+    def kiosk(self, plan: GatePlan) -> Path:
+        return self.folder / f"{plan.number}.kiosk"
+
+    def clock(self, plan: GatePlan) -> Path:
+        """The twin of a gate's wall clock: a file."""
+        return self.folder / f"{plan.number}.clock"
 
 
 def make_wires() -> Wires:

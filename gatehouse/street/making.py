@@ -4,13 +4,15 @@ import json
 import random
 import secrets
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gate.shell.guards import hash_pin
 from gatehouse.outcome import CommandTrouble, ExitCode
 from gatehouse.provisioning import Site, load_key_list, provision_site, record_for
 from gatehouse.street.layout import COMMUNITY, COMPOUND, GATES, StreetFolder
+from gatehouse.street.settings_text import as_toml
 from model.credentials import Pass, PassFlags, PassKind
 from model.directory import Isolation, PassStatus
 from model.temperature import Celsius
@@ -20,27 +22,40 @@ from passes.key_files import load_signing_key
 from simulator.community import Household, PassRow, Person, make_households, write_csv_files
 from simulator.people import Behaviour, Carrier, Resident, Wallet, write_people
 
-FORMAT = "gatehouse-street-1"
+FORMAT = "gatehouse-street-2"
 DEMO_USER = "demo"
 PASSES_VALID_FOR = timedelta(days=30)
 MADE_ANEW_AFTER = timedelta(days=21)
 """A street older than this is made anew, before its people's passes run out."""
 _WALKERS_MAX = 90
+_DEMO_GUARDS = (("li_wei", "李卫"), ("wang_fang", "王芳"))
+_PIN_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoGuard:
+    """A guard of the street's gates, with the PIN that `./run` prints."""
+
+    guard: str
+    name: str
+    pin: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What a finished street says of itself. password: of the demo user, for this machine alone."""
+    """What a finished street says of itself. password, guards' PINs: made for this machine alone."""
 
     made_at: datetime
     password: str
+    guards: tuple[DemoGuard, ...] = ()
 
 
 def read_stamp(street: StreetFolder) -> Stamp | None:
     """The stamp of a street that can be used as it is; None when it must be made (anew)."""
     try:
         stored = json.loads(street.stamp.read_text(encoding="utf-8"))
-        stamp = Stamp(made_at=datetime.fromisoformat(stored["made_at"]), password=stored["password"])
+        guards = tuple(DemoGuard(**each) for each in stored["guards"])
+        stamp = Stamp(made_at=datetime.fromisoformat(stored["made_at"]), password=stored["password"], guards=guards)
         is_current = stored["format"] == FORMAT
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -50,7 +65,13 @@ def read_stamp(street: StreetFolder) -> Stamp | None:
 
 def write_stamp(street: StreetFolder, stamp: Stamp) -> None:
     """Say that the street was made to its end."""
-    text = json.dumps({"format": FORMAT, "made_at": stamp.made_at.isoformat(), "password": stamp.password})
+    stored = {
+        "format": FORMAT,
+        "made_at": stamp.made_at.isoformat(),
+        "password": stamp.password,
+        "guards": [asdict(each) for each in stamp.guards],
+    }
+    text = json.dumps(stored, ensure_ascii=False)
     street.stamp.touch(mode=0o600)
     street.stamp.write_text(text + "\n", encoding="utf-8")
 
@@ -60,7 +81,8 @@ def clear(street: StreetFolder) -> None:
     if not street.folder.exists():
         return
     names = {path.name for path in street.folder.iterdir()}
-    ours = {"street.json", "site", "register", "people.json", "center", "broker", "logs", "scene.json", "street.lock"}
+    files = {"street.json", "people.json", "scene.json", "panel.json", "guards.toml", "street.lock"}
+    ours = files | {"site", "register", "center", "broker", "logs"}
     strangers = names - ours - {plan.device for plan in GATES}
     if strangers:
         raise CommandTrouble(
@@ -90,7 +112,19 @@ def make(street: StreetFolder, *, seed: int = 2020) -> Stamp:
     special = [each for each in walkers if each.behaviour is not Behaviour.NORMAL]
     usual = [each for each in walkers if each.behaviour is Behaviour.NORMAL]
     write_people(street.people, tuple((usual[: _WALKERS_MAX - len(special)]) + special))
-    return Stamp(made_at=now, password=secrets.token_urlsafe(9))
+    return Stamp(made_at=now, password=secrets.token_urlsafe(9), guards=_make_guards(street.guards))
+
+
+def _make_guards(file: Path) -> tuple[DemoGuard, ...]:
+    """Two guards with PINs of their own, in the file that the gates read; only hashes stand in it."""
+    guards = tuple(
+        DemoGuard(guard=guard, name=name, pin=f"{secrets.randbelow(10**_PIN_DIGITS):0{_PIN_DIGITS}d}")
+        for guard, name in _DEMO_GUARDS
+    )
+    rows = [{"guard": each.guard, "name": each.name, "pin_hash": hash_pin(each.pin)} for each in guards]
+    file.touch(mode=0o600)
+    file.write_text(as_toml({"guards": rows}), encoding="utf-8")
+    return guards
 
 
 class _Office:

@@ -50,6 +50,7 @@ class Child:
     def __init__(self, plan: ChildPlan) -> None:
         self.plan = plan
         self.started_at: list[float] = []
+        self.is_switched_off = False
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
 
@@ -84,6 +85,11 @@ class Child:
             with contextlib.suppress(OSError):
                 self._process.stdin.write(line.encode() + b"\n")
                 self._process.stdin.flush()
+
+    def kill(self) -> None:
+        """End it as a power cut would: at once, without a word, with everything it started."""
+        self.end(time.monotonic())
+        self._process = None  # reaped: its number may soon be somebody else's
 
     def ask_to_end(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -169,7 +175,23 @@ class Supervisor:
 
     def look(self) -> Sequence[Child]:
         """The children that have ended although they should not have."""
-        return [child for child in self._children if child.exit_code is not None and not child.plan.may_end]
+        return [
+            child
+            for child in self._children
+            if child.exit_code is not None and not child.plan.may_end and not child.is_switched_off
+        ]
+
+    def switch_off(self, child: Child) -> None:
+        """Take the power away from a child. Idempotent."""
+        child.is_switched_off = True
+        child.kill()
+
+    def switch_on(self, child: Child) -> None:
+        """Give it its power back: it starts anew. Idempotent; a start that was wanted is not counted as a death."""
+        if child.is_switched_off:
+            child.is_switched_off = False
+            child.started_at.clear()
+            child.start()
 
     def restart(self, child: Child) -> None:
         """Start a child again that has died. Raises CommandTrouble when it dies too often."""

@@ -1,15 +1,13 @@
-"""A street that runs: broker, centre, twins of the hardware, people, two terminals, each a process of its own.
+"""A street that runs: broker, centre, twins of the hardware, people, two terminals, two kiosks, each a process.
 
-Order: broker and twins first, then the people (they hold the scanners' ttys), then centre and terminals side by side.
-The people wait with walking until both gates are online and hold the directory.
+Order: broker and twins first, then the people (they hold the scanners' ttys), then centre, terminals and kiosks side by
+side. The people wait with walking until both gates are online and hold the directory.
 """
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from config.rules import load_rules
 from gatehouse.outcome import CommandTrouble, ExitCode
@@ -18,58 +16,18 @@ from gatehouse.street.center_client import CenterClient
 from gatehouse.street.center_part import serve_words, write_center_settings
 from gatehouse.street.layout import CHECKOUT, COMPOUND, GATES, RULES, StreetFolder, Wires
 from gatehouse.street.making import DEMO_USER, Stamp
+from gatehouse.street.ports import Ports, listens
+from gatehouse.street.powers import Powers
 from gatehouse.street.processes import Child, ChildPlan, Supervisor
 from gatehouse.street.settings_text import as_toml, gate_table, wiring_of
 from mqtt.broker import BrokerSettings, DeviceGrant, find_mosquitto, write_configuration
+from simulator.panel.plan import GateLinks, PanelPlan, write_panel_plan
 from simulator.wiring import write_scene
 
-LOOPBACK = "127.0.0.1"
 GATES_ONLINE_WITHIN_S = 25.0
-FIRST_WEB_PORT, FIRST_BROKER_PORT = 8080, 18883
-_PORTS_TRIED = 200
+KIOSK = CHECKOUT / "gate" / "kiosk" / "__main__.py"
 _POLL_S = 0.1
 _PYTHON = (sys.executable, "-P", "-m")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    web: int
-    broker: int
-
-
-def choose_ports(wanted_web: int | None, *, spread: int = 0) -> Ports:
-    """Free ports of this machine, `spread` above the usual first ones, so that two that start at once do not collide.
-
-    Raises CommandTrouble when the wanted one is in use.
-    """
-    if wanted_web is not None and not is_free(wanted_web):
-        raise CommandTrouble(
-            f"port {wanted_web} is in use",
-            "name another one with --port, or leave it out: then a free one is taken",
-            code=ExitCode.ENVIRONMENT,
-        )
-    return Ports(web=wanted_web or next_free(FIRST_WEB_PORT + spread), broker=next_free(FIRST_BROKER_PORT + spread))
-
-
-def is_free(port: int) -> bool:
-    """Whether nobody listens on this port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
-
-
-def next_free(first: int) -> int:
-    """The first free port from here on. Raises CommandTrouble when there is none near."""
-    for port in range(first, first + _PORTS_TRIED):
-        if is_free(port):
-            return port
-    raise CommandTrouble(
-        f"no free port from {first} to {first + _PORTS_TRIED - 1}", "end what listens there", code=ExitCode.ENVIRONMENT
-    )
 
 
 class RunningStreet:
@@ -86,10 +44,11 @@ class RunningStreet:
         is_check: bool,
         tempo: float,
         seed: int,
+        is_aloud: bool = False,
         on_people: Callable[[str], None],
         say: Callable[[str], None],
     ) -> None:
-        """on_people: gets each line that the people's process writes, on a thread."""
+        """on_people: gets each line that the people's process writes, on a thread. is_aloud: by the loudspeaker."""
         self.street = street
         self.ports = ports
         self.client = CenterClient(ports.web)
@@ -99,25 +58,36 @@ class RunningStreet:
         self._is_check = is_check
         self._tempo = tempo
         self._seed = seed
+        self._is_aloud = is_aloud
         self._on_people = on_people
         self._say = say
+        self.powers = Powers(supervisor, lambda line: self._people.write_line(line))
 
     def write_settings(self) -> None:
         """Write what hangs on this start's ports and wires."""
         measured = load_rules(RULES).measured_directions
         wirings = []
-        for plan in GATES:
-            table = gate_table(self.street, self._wires, plan, broker_port=self.ports.broker, is_hurried=self._is_check)
+        for plan, kiosk_port, cable_port in zip(GATES, self.ports.kiosks, self.ports.cables, strict=True):
+            table = gate_table(
+                self.street,
+                self._wires,
+                plan,
+                broker_port=self.ports.broker if self._is_check else cable_port,
+                kiosk_port=kiosk_port,
+                is_hurried=self._is_check,
+                is_aloud=self._is_aloud,
+            )
             self.street.gate(plan).mkdir(parents=True, exist_ok=True, mode=0o700)
             self.street.settings(plan).write_text(as_toml(table), encoding="utf-8")
             wirings.append(wiring_of(table, self._wires, plan, is_measured=plan.direction in measured))
         write_scene(self.street.scene, tuple(wirings))
+        write_panel_plan(self.street.panel, self._panel_plan())
         write_center_settings(self.street, self.ports.web, self.ports.broker)
 
     def start(self) -> None:
         """Start everything in order. Raises CommandTrouble with the last words of what did not come up."""
         self.street.logs.mkdir(parents=True, exist_ok=True)
-        broker = self._begin("broker", self._broker_words(), lambda: self._listens(self.ports.broker))
+        broker = self._begin("broker", self._broker_words(), lambda: listens(self.ports.broker))
         twins = self._begin("twins", self._twins_words(), lambda: twins.has_said("ready"))
         self._people = self._begin_people()
         self._supervisor.wait_ready(broker)
@@ -125,19 +95,25 @@ class RunningStreet:
         center = self._begin("centre", serve_words(self.street), self.client.is_up, ready_within_s=30.0)
         self._supervisor.wait_ready(self._people)
         terminals = [self._begin_terminal(index) for index in range(len(GATES))]
-        for terminal in (*terminals, center):
-            self._supervisor.wait_ready(terminal)
+        kiosks = [self._begin_kiosk(index) for index in range(len(GATES))] if KIOSK.exists() else []
+        for child in (*terminals, *kiosks, center):
+            self._supervisor.wait_ready(child)
+        for index, plan in enumerate(GATES):
+            self.powers.know(plan.device, terminals[index], kiosks[index] if kiosks else None)
         self._wait_for_gates()
 
     def let_people_walk(self) -> None:
         """The street is open."""
         self._people.write_line("go")
+        self.powers.tell_all()
 
     def restart(self, child: Child) -> None:
         """Start a child again; the people go on walking."""
+        if self.powers.excuses(child):
+            return
         self._supervisor.restart(child)
         if child is self._people:
-            child.write_line("go")
+            self.let_people_walk()
 
     def _wait_for_gates(self) -> None:
         """Until both gates are online and hold a directory. Raises CommandTrouble, naming what is missing."""
@@ -170,10 +146,30 @@ class RunningStreet:
         terminal = self._begin(plan.device, words, lambda: terminal.has_said("ready"), ready_within_s=30.0)
         return terminal
 
+    def _begin_kiosk(self, index: int) -> Child:
+        plan, port = GATES[index], self.ports.kiosks[index]
+        words = [*_PYTHON, "gate.kiosk", "--settings", str(self.street.settings(plan))]
+        return self._begin(f"{plan.device}-kiosk", words, lambda: listens(port), ready_within_s=30.0)
+
+    def _panel_plan(self) -> PanelPlan:
+        return PanelPlan(
+            port=self.ports.panel,
+            broker_port=self.ports.broker,
+            center_url=f"http://localhost:{self.ports.web}/",
+            gates={
+                plan.device: GateLinks(
+                    cable_port=self.ports.cables[index],
+                    clock_file=self._wires.clock(plan),
+                    kiosk_url=f"http://localhost:{self.ports.kiosks[index]}/",
+                )
+                for index, plan in enumerate(GATES)
+            },
+        )
+
     def _begin_people(self) -> Child:
         words = [*_PYTHON, "simulator", "--on-go", "--scene", str(self.street.scene)]
         words += ["--people", str(self.street.people), "--tempo", str(self._tempo), "--seed", str(self._seed)]
-        words += ["--check", "--stay", "60"] if self._is_check else []
+        words += ["--check", "--stay", "60"] if self._is_check else ["--panel", str(self.street.panel)]
         ttys = [self._wires.tty(plan) for plan in GATES]
         return self._begin(
             "people",
@@ -227,14 +223,6 @@ class RunningStreet:
         for plan in GATES:
             words += ["--thermometer", str(self._wires.bus(plan)), str(self._wires.physics(plan))]
         return words
-
-    @staticmethod
-    def _listens(port: int) -> bool:
-        try:
-            with socket.create_connection((LOOPBACK, port), 1.0):
-                return True
-        except OSError:
-            return False
 
 
 def _is_ready(gate: dict[str, object] | None) -> bool:

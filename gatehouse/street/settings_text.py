@@ -8,10 +8,26 @@ from gatehouse.street.layout import COMMUNITY, COMPOUND, PROFILE, RULES, GatePla
 from simulator.wiring import GateWiring, Input, Output, Pin, Step
 
 Table = dict[str, Any]
+# The profile leaves this one out; on the street everybody may ring. A pin that the profile does not use.
+_BELL = {"role": "guard_bell", "pin": 16}
+_HELP = {"guard_phone": "0830-555 0101", "office_phone": "0830-555 0100", "doctor_phone": "0830-555 0120"}
 
 
-def gate_table(street: StreetFolder, wires: Wires, plan: GatePlan, *, broker_port: int, is_hurried: bool) -> Table:
-    """A gate's settings. is_hurried: shorter rests and signs, for the check."""
+def gate_table(
+    street: StreetFolder,
+    wires: Wires,
+    plan: GatePlan,
+    *,
+    broker_port: int,
+    kiosk_port: int = 8090,
+    is_hurried: bool,
+    is_aloud: bool = False,
+) -> Table:
+    """A gate's settings. is_hurried: shorter rests and signs, and no voice, for the check.
+
+    broker_port: where the gate finds the broker, or the cable to it. is_aloud: spoken by this machine's loudspeaker;
+    otherwise what is said is written into the gate's folder, because two gates beside each other are no street.
+    """
     table = tomllib.loads(PROFILE.read_text(encoding="utf-8"))
     bus = street.site.identity(plan.device)
     table |= {"rules": str(RULES), "state_dir": str(street.gate(plan) / "state")}
@@ -40,6 +56,20 @@ def gate_table(street: StreetFolder, wires: Wires, plan: GatePlan, *, broker_por
     table["contacts"] = [
         {key: value for key, value in contact.items() if key != "active_low"} for contact in table["contacts"]
     ]
+    if all(contact["role"] != _BELL["role"] for contact in table["contacts"]):
+        table["contacts"].append(dict(_BELL))
+    table["kiosk"] = {
+        "port": kiosk_port,
+        "socket_path": str(wires.kiosk(plan)),
+        "guards_path": str(street.guards),
+        "languages": ["zh", "en"],
+    }
+    table["help"] = dict(_HELP)
+    table["voice"] = {
+        "enabled": not is_hurried,
+        "languages": ["zh", "en"],
+        "output": "default" if is_aloud else f"files:{street.voice(plan)}",
+    }
     table["journal"] = {"records_per_day": 2000}
     if is_hurried:
         table["visit"] |= {"retest_after_s": 2.0, "result_shown_s": 2.0, "guard_limit_s": 30.0}

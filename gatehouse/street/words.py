@@ -52,15 +52,28 @@ _PHRASES: dict[str, dict[Language, str]] = {
         "  Bus         mqtts://localhost:{port}, a certificate per device",
         "  消息总线    mqtts://localhost:{port}，每台设备一张证书",
     ),
-    "gates_are": _both(
-        "  Gates       gate-1-in (way in: question, forehead, code), gate-2-out (way out)",
-        "  门岗        gate-1-in（进：询问、测温、扫码），gate-2-out（出）",
+    "panel_at": _both(
+        "  Panel       {url}   hold codes and foreheads, pull plugs, open doors",
+        "  控制台      {url}   出示通行码、量体温、拔线、开门",
     ),
+    "gate_in": _both(
+        "  Way in      {gate}: screen {url}   guard {guard_url}",
+        "  进口        {gate}：居民屏 {url}   保安 {guard_url}",
+    ),
+    "gate_out": _both(
+        "  Way out     {gate}: screen {url}   guard {guard_url}",
+        "  出口        {gate}：居民屏 {url}   保安 {guard_url}",
+    ),
+    "guards_are": _both(
+        "  Guards      PIN: {pins}   (made for this machine alone)",
+        "  保安        密码：{pins}   （仅限本机）",
+    ),
+    "and": _both(", ", "，"),
     "logs_at": _both("  Logs        {folder}", "  日志        {folder}"),
     "look_at": _both(
-        "Open the centre in a browser: both gates are online, passages come in as people walk. Each line below is a\n"
+        "Open the panel in a browser to try it yourself, and the centre to see what it sees. Each line below is a\n"
         "person at a gate. Try `{program} doctor {settings}`. Ctrl-C stops everything.",
-        "在浏览器中打开值班中心：两个门岗在线，居民通行时记录实时出现。下面每一行是一位居民。\n"
+        "在浏览器中打开控制台亲自试一试，打开值班中心看实时记录。下面每一行是一位居民。\n"
         "可以试试 `{program} doctor {settings}`。按 Ctrl-C 全部停止。",
     ),
     "stopping": _both("Stopping …", "正在停止……"),

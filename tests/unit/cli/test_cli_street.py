@@ -17,7 +17,7 @@ from gatehouse.outcome import CommandTrouble
 from gatehouse.street import command
 from gatehouse.street.layout import GATES, StreetFolder, Wires, make_wires
 from gatehouse.street.making import Stamp, clear, make, read_stamp, write_stamp
-from gatehouse.street.running import choose_ports, is_free, next_free
+from gatehouse.street.ports import choose_ports, is_free, next_free
 from gatehouse.street.settings_text import as_toml, gate_table, wiring_of
 from gatehouse.street.words import Language, language_of, name_of, phrase
 from model.credentials import CheckStage, VerifiedCode
