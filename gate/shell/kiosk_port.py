@@ -122,7 +122,12 @@ class KioskPort:
     def _flush(self) -> None:
         self._timer = None
         self._flushed_at = asyncio.get_running_loop().time()
-        if self._source.is_new():
+        try:
+            is_new = self._source.is_new()
+        except Exception as error:  # noqa: BLE001  # the words of a message that can't be made may name somebody
+            log.error("screen_failed error=%s", type(error).__name__)
+            return
+        if is_new:
             for client in self._clients:
                 client.want_screen()
 
@@ -181,7 +186,10 @@ class _Client:
         finally:
             for task in (sender, receiver):
                 task.cancel()
-            await asyncio.gather(sender, receiver, return_exceptions=True)
+            for ended in await asyncio.gather(sender, receiver, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    self.why_gone = type(ended).__name__
+                    log.error("kiosk_failed error=%s", self.why_gone)
             self.drop()
 
     def want_screen(self) -> None:

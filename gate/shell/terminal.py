@@ -54,6 +54,7 @@ USED_STEPS_AROUND: Final = 3
 """A holder's code is taken one step either side; another gate's word about it may be a little late."""
 LOOK_INTERVAL_S: Final = 1.0
 ROOM_INTERVAL_S: Final = 60.0
+SCREENS_AGAIN_AFTER_S: Final = 5.0
 TRIM_INTERVAL_S: Final = 86_400.0
 KEPT: Final = timedelta(days=30)
 """Acknowledged records stay this long, so that a centre restored from a backup can step back."""
@@ -169,7 +170,7 @@ class Terminal:
                     tasks.create_task(self._keep_journal(), name="journal-room"),
                 ]
                 if self._screens is not None:
-                    keepers.append(tasks.create_task(self._screens.run(self.post), name="screens"))
+                    keepers.append(tasks.create_task(self._keep_screens(self._screens), name="screens"))
                 on_ready()
                 await self._stopping.wait()
                 for keeper in keepers:
@@ -230,6 +231,15 @@ class Terminal:
             self._writer.look(now)
             self._on_alive()
             await asyncio.sleep(LOOK_INTERVAL_S)
+
+    async def _keep_screens(self, screens: Screens) -> None:
+        """A screen is no reason for a lane to end: it is started again."""
+        while True:
+            try:
+                await screens.run(self.post)
+            except Exception as error:  # noqa: BLE001
+                log.error("screens_ended error=%s", type(error).__name__)
+            await asyncio.sleep(SCREENS_AGAIN_AFTER_S)
 
     async def _keep_journal(self) -> None:
         """Warn when room gets short; make room from acknowledged records, but only by a clock that can be believed."""
@@ -332,8 +342,16 @@ class Terminal:
         for effect in moved.effects:
             self._carry_out(effect)
         self._set_timer()
-        if self._screens is not None:
+        self._tell_screens(event, moved)
+
+    def _tell_screens(self, event: ev.Event, moved: Step) -> None:
+        if self._screens is None:
+            return
+        try:
             self._screens.follow(event, moved.lane, moved.effects)
+        except Exception as error:  # noqa: BLE001  # a screen that fails must not take the lane with it
+            # Its type alone: what could not be shown may stand in its words.
+            log.error("screen_failed error=%s", type(error).__name__)
 
     def _carry_out(self, effect: out.Effect) -> None:
         match effect:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,8 +26,9 @@ from gate.screens import (
     SignIn,
     SignOut,
 )
-from gate.shell import guard_orders
+from gate.shell import guard_orders, terminal
 from gate.shell.guards import GuardAccount, GuardsFile, GuardsUnreadable, Tokens
+from gate.shell.inbox import InboxItem
 from gate.shell.kiosk_desk import DeskSettings, KioskDesk
 from journal.errors import JournalFull
 from model.identities import DeviceId, GuardId
@@ -448,3 +450,41 @@ def test_guards_file_that_can_not_be_read_is_a_lost_part_until_it_can(bench: Kio
         assert wire.order(SignOut(token=token)).is_done
 
     play(bench, person)
+
+
+def test_screen_that_can_not_be_made_harms_no_lane_and_names_nobody(
+    bench: KioskBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*given: object) -> None:
+        raise ValueError(f"{MASKED_NAME} of {ROOM}")
+
+    def person(wire: KioskWire) -> None:
+        monkeypatch.setattr(bench.desk._memory, "follow", fails)
+        monkeypatch.setattr(bench.desk, "_screen_facts", fails)
+        bench.stand()
+        bench.show(bench.phone_code())
+        with pytest.raises(EOFError), KioskWire(bench.socket) as another:
+            another.screen()
+        while not bench.orders.of("release"):
+            time.sleep(0.005)
+
+    play(bench, person)
+    assert "screen_failed" in caplog.text
+    assert "kiosk_failed" in caplog.text
+    assert ROOM not in caplog.text
+
+
+def test_screens_that_end_are_started_again(bench: KioskBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    serves = bench.desk.run
+
+    async def fails_once(post: Callable[[InboxItem], None]) -> None:
+        started.append(1)
+        if len(started) == 1:
+            raise OSError
+        await serves(post)
+
+    monkeypatch.setattr(bench.desk, "run", fails_once)
+    monkeypatch.setattr(terminal, "SCREENS_AGAIN_AFTER_S", 0.01)
+    play(bench, lambda wire: wire.screen())
+    assert len(started) == 2
