@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from enum import Enum
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from model.directory import Isolation
 from model.identities import CommunityId
 from model.reasons import Outcome, Reason
 from model.rules import ALWAYS_DENIED, Check, ColourRule, Direction, RuleSet
-from model.temperature import Celsius, Site, SiteRule, TemperatureRules
+from model.temperature import Celsius, Site, SiteRule, TemperatureRules, Viewer
 
 _NEVER_FAILURES = frozenset({Reason.ADMITTED, Reason.ADMITTED_WATCHED, Reason.GUARD_CONFIRMED, Reason.GUARD_REFUSED})
 _OUTCOMES = {"denied": Outcome.DENIED, "referred": Outcome.REFERRED}
@@ -47,6 +47,11 @@ class _Temperature(Section):
         min_length=1, max_length=40, description="name/version of the offsets, recorded with each judgement"
     )
     sites: dict[str, _Site] = Field(min_length=1, description="add [temperature.sites.forehead], or wrist")
+    shown_to: tuple[Literal["resident", "guard"], ...] = Field(
+        default=("resident", "guard"),
+        max_length=2,
+        description='who sees the number: "resident", "guard", or nobody: []',
+    )
 
 
 class _Rules(Section):
@@ -174,6 +179,7 @@ def _rule_set(rules: _Rules) -> RuleSet:
             burst_size=temperature.burst_size,
             model=temperature.model,
             sites=sites,
+            shown_to=frozenset(Viewer(viewer) for viewer in temperature.shown_to),
         ),
         on_failure={_REASONS[word]: _OUTCOMES[outcome] for word, outcome in rules.on_failure.items()},
     )

@@ -17,12 +17,13 @@ LANGUAGES: tuple[Literal["zh", "en"], ...] = ("zh", "en")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """One language. instructions, alarms, components, questions: by the value of the code that they stand for."""
+    """One language. instructions, hints, alarms, components, questions: by the value of the code they stand for."""
 
     language: str
     outcomes: Mapping[Outcome, str]
     reasons: Mapping[Reason, str]
     instructions: Mapping[str, str]
+    hints: Mapping[str, str]
     alarms: Mapping[str, str]
     components: Mapping[str, str]
     questions: Mapping[str, str]
@@ -33,6 +34,7 @@ class _Texts(Section):
     outcomes: dict[str, str] = Field(description="add the table [outcomes]")
     reasons: dict[str, str] = Field(description="add the table [reasons]")
     instructions: dict[str, str] = Field(description="add the table [instructions]")
+    hints: dict[str, str] = Field(description="add the table [hints]")
     alarms: dict[str, str] = Field(description="add the table [alarms]")
     components: dict[str, str] = Field(description="add the table [components]")
     questions: dict[str, str] = Field(description="add the table [questions]")
@@ -63,6 +65,7 @@ def load_texts(language: str, folder: Path = TEXT_FOLDER) -> Texts:
         outcomes={outcome: texts.outcomes[outcome.value] for outcome in Outcome},
         reasons={reason: texts.reasons[reason.value] for reason in Reason},
         instructions=texts.instructions,
+        hints=texts.hints,
         alarms=texts.alarms,
         components=texts.components,
         questions=texts.questions,

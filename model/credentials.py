@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, IntEnum, IntFlag
 
-from model.identities import CommunityId, GateNumber, HouseholdId, KeyId, PassId
+from model.identities import CommunityId, GateNumber, GuardId, HouseholdId, KeyId, PassId
+from model.services import IdentifiedWhy
 
 
 class Colour(IntEnum):
@@ -53,10 +54,11 @@ class CheckStage(Enum):
 
 
 class Scanner(Enum):
-    """Which scanner read a code."""
+    """Which scanner read a code; GUARD: none did, and a guard said whom it would have named."""
 
     CAMERA = "camera"
     SERIAL = "serial"
+    GUARD = "guard"
 
 
 class RefusalDetail(Enum):
@@ -127,4 +129,24 @@ class RefusedCode:
     household: HouseholdId | None = None
 
 
-CodeCheck = VerifiedCode | RefusedCode
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VouchedHousehold:
+    """No code: a guard knows the household. It proves who somebody is, and nothing else: every rule is still judged."""
+
+    household: HouseholdId
+    guard: GuardId
+    why: IdentifiedWhy
+
+
+CodeCheck = VerifiedCode | RefusedCode | VouchedHousehold
+
+
+def household_of(check: CodeCheck | None) -> HouseholdId | None:
+    """Whom a genuine code, or a guard's word, belongs to."""
+    match check:
+        case VerifiedCode():
+            return check.credential.household
+        case VouchedHousehold():
+            return check.household
+        case _:
+            return None

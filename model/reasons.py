@@ -14,6 +14,8 @@ class Outcome(Enum):
 class Reason(Enum):
     ADMITTED = "admitted"
     ADMITTED_WATCHED = "admitted_watched"  # passes, and the colour is watched closely
+    ADMITTED_VOUCHED = "admitted_vouched"  # a guard knew the household; the rules did the rest
+    SERVICE_ADMITTED = "service_admitted"  # an ambulance, the police, a repair crew, let in by the guard
     GUARD_CONFIRMED = "guard_confirmed"
     GUARD_REFUSED = "guard_refused"
     # the code
@@ -43,3 +45,6 @@ class Reason(Enum):
     NO_DIRECTORY = "no_directory"
     CLOCK_NOT_TRUSTED = "clock_not_trusted"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
+    SCANNER_UNAVAILABLE = "scanner_unavailable"
+    # why a guard is called beside a visit
+    RESIDENT_CALLS = "resident_calls"

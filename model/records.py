@@ -10,11 +10,12 @@ from math import isfinite
 from typing import assert_never
 
 from model.clock import ClockTrust
-from model.credentials import Pass, RefusedCode, Scanner, VerifiedCode
+from model.credentials import Pass, RefusedCode, Scanner, VerifiedCode, VouchedHousehold, household_of
 from model.identities import GuardId, HouseholdId, PassId, VisitId
 from model.reasons import Reason
 from model.rules import Decision, Facts, RuleSet
-from model.temperature import BurstReading, TemperatureJudgement
+from model.services import ServiceReason
+from model.temperature import BurstReading, HandReading, TemperatureJudgement
 
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
@@ -47,7 +48,12 @@ class ConsumedCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRecord:
-    """A decision with all its inputs. referred_for: what the guard was asked about, when a guard decided."""
+    """A decision with all its inputs. referred_for: what the guard was asked about, when a guard decided.
+
+    guard: who decided or admitted, None for the rules and for the key switch. service: whom a guard let in without a
+    pass. superseded: judgements that a later one of the same person replaced, after the first of them.
+    mask_was_missing: the visit was held until one was put on.
+    """
 
     visit: VisitId
     facts: Facts
@@ -58,6 +64,10 @@ class DecisionRecord:
     first_temperature: TemperatureJudgement | None
     other_codes: int  # different codes shown during the visit
     referred_for: Reason | None = None
+    guard: GuardId | None = None
+    service: ServiceReason | None = None
+    superseded: tuple[TemperatureJudgement, ...] = ()
+    mask_was_missing: bool = False
 
 
 class PassageEnd(Enum):
@@ -74,6 +84,7 @@ class PassageRecord:
     end: PassageEnd
     household: HouseholdId | None
     pass_id: PassId | None
+    people: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +94,7 @@ class AbandonedRecord:
     visit: VisitId
     at_step: VisitStep
     steps: tuple[StepDone, ...]
+    mask_was_missing: bool = False
 
 
 class BarrierEvent(Enum):
@@ -105,8 +117,11 @@ class BarrierEvent(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarrierRecord:
+    """guard: who ordered an emergency release, where that is known."""
+
     event: BarrierEvent
     visit: VisitId | None = None
+    guard: GuardId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +159,14 @@ class StartedRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DutyRecord:
+    """A guard took the gate over, or left it (None)."""
+
+    guard: GuardId | None
+    before: GuardId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookupRecord:
     """A guard looked households up by room or pass. more_found: there were more than are named here."""
 
@@ -161,6 +184,7 @@ Record = (
     | ModeRecord
     | ClockRecord
     | StartedRecord
+    | DutyRecord
     | LookupRecord
 )
 
@@ -176,15 +200,17 @@ def fields_of(record: Record) -> tuple[str, dict[str, JsonValue]]:
                 "end": record.end.value,
                 "household": record.household,
                 "pass": record.pass_id,
+                "people": record.people,
             }
         case AbandonedRecord():
             return "abandoned", {
                 "visit": record.visit,
                 "at_step": record.at_step.value,
                 "steps": _steps(record.steps),
+                "mask_was_missing": record.mask_was_missing,
             }
         case BarrierRecord():
-            return "barrier", {"event": record.event.value, "visit": record.visit}
+            return "barrier", {"event": record.event.value, "visit": record.visit, "guard": record.guard}
         case ConflictRecord():
             return "conflict", {"pass": record.pass_id, "holder_step": record.step}
         case ModeRecord():
@@ -197,6 +223,8 @@ def fields_of(record: Record) -> tuple[str, dict[str, JsonValue]]:
                 "rules_version": record.rules_version,
                 "directory_version": record.directory_version,
             }
+        case DutyRecord():
+            return "duty", {"guard": record.guard, "before": record.before}
         case LookupRecord():
             return "lookup", {
                 "guard": record.guard,
@@ -241,12 +269,26 @@ def _decision(record: DecisionRecord) -> dict[str, JsonValue]:
         "other_codes": record.other_codes,
         "rules": {"community": record.rules.community, "version": record.rules.version},
         "directory_version": directory.version if directory is not None else None,
+        "people": facts.people,
+        "other_temperatures": [_temperature(each) for each in facts.others],
+        "superseded_temperatures": [_temperature(each) for each in record.superseded],
+        "guard": record.guard,
+        "service": record.service.value if record.service is not None else None,
+        "mask_was_missing": record.mask_was_missing,
     }
 
 
-def _code(code: VerifiedCode | RefusedCode | None) -> dict[str, JsonValue] | None:
+def _code(code: VerifiedCode | RefusedCode | VouchedHousehold | None) -> dict[str, JsonValue] | None:
     if code is None:
         return None
+    if isinstance(code, VouchedHousehold):
+        return {
+            "verified": False,
+            "vouched_by": code.guard,
+            "why": code.why.value,
+            "pass": None,
+            "household": code.household,
+        }
     if isinstance(code, RefusedCode):
         return {
             "verified": False,
@@ -281,9 +323,10 @@ def _claims(claims: Pass) -> dict[str, JsonValue]:
 
 
 def _household_entry(facts: Facts) -> dict[str, JsonValue] | None:
-    if not isinstance(facts.code, VerifiedCode) or facts.directory is None:
+    household = household_of(facts.code)
+    if household is None or facts.directory is None:
         return None
-    entry = facts.directory.households.get(facts.code.credential.household)
+    entry = facts.directory.households.get(household)
     if entry is None:
         return None
     return {"colour": entry.colour.name.lower(), "isolation": entry.isolation.name.lower()}
@@ -312,6 +355,10 @@ def _temperature(judgement: TemperatureJudgement | None) -> dict[str, JsonValue]
             "can_c": float(reading.can_c),
             "supply_v": reading.supply_v,
         }
+    if isinstance(reading, HandReading):
+        by_hand: dict[str, JsonValue] = {"thermometer": reading.thermometer.value, "guard": reading.guard}
+        # As it was typed, also where it is not believed.
+        return fields | {"by_hand": by_hand | {"typed_c": float(reading.body_c)}}
     return fields | {"fault": reading.why.value}
 
 

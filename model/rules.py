@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
-from model.credentials import CodeCheck, Colour, Pass, RefusalDetail, RefusedCode, VerifiedCode
+from model.credentials import (
+    CodeCheck,
+    Colour,
+    Pass,
+    RefusalDetail,
+    RefusedCode,
+    VerifiedCode,
+    VouchedHousehold,
+    household_of,
+)
 from model.directory import Directory, HouseholdEntry, Isolation, PassStatus
 from model.identities import CommunityId, GateNumber
 from model.reasons import Outcome, Reason
@@ -69,6 +78,7 @@ class Facts:
     code: None when none was shown. temperature: None when nobody measured. code_is_used: a grant has consumed this
     (cti, step).
     answered_yes: the questions that were answered with yes.
+    people: how many came on one household card. others: temperatures of all but the first, as far as measured.
     """
 
     direction: Direction
@@ -78,6 +88,13 @@ class Facts:
     temperature: TemperatureJudgement | None
     code_is_used: bool = False
     answered_yes: tuple[str, ...] = ()
+    people: int = 1
+    others: tuple[TemperatureJudgement, ...] = ()
+
+    @property
+    def temperatures(self) -> tuple[TemperatureJudgement, ...]:
+        """Of everybody who was measured, in their order."""
+        return (self.temperature, *self.others) if self.temperature is not None else self.others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +142,16 @@ def decide(facts: Facts, rules: RuleSet) -> Decision:
     for check in _order(facts, rules):
         reason = _CHECKS[check](facts, rules)
         if reason is not None:
-            return Decision(outcome=outcome_of(reason, rules), reason=reason, check=check)
+            outcome = outcome_of(reason, rules)
+            if reason is Reason.TEMPERATURE_INDETERMINATE and any(each.is_fault for each in facts.temperatures):
+                outcome = Outcome.REFERRED  # the gate's fault is nobody's reason to stay outside: the guard measures
+            return Decision(outcome=outcome, reason=reason, check=check)
     household = _household(facts)
     colour_rule = rules.colours.get(household.colour) if household is not None else None
     is_watched = colour_rule is not None and colour_rule.is_watched
     reason = Reason.ADMITTED_WATCHED if is_watched else Reason.ADMITTED
+    if isinstance(facts.code, VouchedHousehold):
+        reason = Reason.ADMITTED_VOUCHED
     return Decision(outcome=Outcome.GRANTED, reason=reason, check=None, is_watched=is_watched)
 
 
@@ -159,10 +181,10 @@ def _credential(facts: Facts) -> Pass | None:
 
 
 def _household(facts: Facts) -> HouseholdEntry | None:
-    credential = _credential(facts)
-    if credential is None or facts.directory is None:
+    household = household_of(facts.code)
+    if household is None or facts.directory is None:
         return None
-    return facts.directory.households.get(credential.household)
+    return facts.directory.households.get(household)
 
 
 def _check_pass(facts: Facts, rules: RuleSet) -> Reason | None:
@@ -170,6 +192,8 @@ def _check_pass(facts: Facts, rules: RuleSet) -> Reason | None:
         return Reason.NO_CODE
     if isinstance(facts.code, RefusedCode):
         return _REFUSALS[facts.code.detail]
+    if isinstance(facts.code, VouchedHousehold):
+        return None  # a person looked; what the household may do is judged by the checks that follow
     if facts.code.credential.community != rules.community:
         return Reason.OTHER_COMMUNITY
     if facts.directory is not None:
@@ -187,6 +211,8 @@ def _check_directory(facts: Facts, rules: RuleSet) -> Reason | None:
 
 
 def _check_gate(facts: Facts, rules: RuleSet) -> Reason | None:
+    if isinstance(facts.code, VouchedHousehold):
+        return None
     credential = _credential(facts)
     return None if credential is not None and credential.opens(facts.gate) else Reason.WRONG_GATE
 
@@ -219,14 +245,13 @@ def _check_questions(facts: Facts, rules: RuleSet) -> Reason | None:
 def _check_temperature(facts: Facts, rules: RuleSet) -> Reason | None:
     if facts.direction not in rules.measured_directions:
         return None
-    outcome = facts.temperature.outcome if facts.temperature is not None else TemperatureOutcome.INDETERMINATE
-    match outcome:
-        case TemperatureOutcome.NORMAL:
-            return None
-        case TemperatureOutcome.HIGH:
-            return Reason.TEMPERATURE_HIGH
-        case TemperatureOutcome.INDETERMINATE:
-            return Reason.TEMPERATURE_INDETERMINATE
+    outcomes = [each.outcome for each in facts.temperatures]
+    if TemperatureOutcome.HIGH in outcomes:
+        return Reason.TEMPERATURE_HIGH
+    # Each of a family is measured: one who was not is as unknown as one who could not be read.
+    if TemperatureOutcome.INDETERMINATE in outcomes or len(outcomes) < max(facts.people, 1):
+        return Reason.TEMPERATURE_INDETERMINATE
+    return None
 
 
 _CHECKS: Mapping[Check, Callable[[Facts, RuleSet], Reason | None]] = {

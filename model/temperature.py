@@ -16,6 +16,9 @@ from model.identities import GuardId
 
 Celsius = NewType("Celsius", float)
 
+HAND_VALID_FROM_C, HAND_VALID_TO_C = 34.0, 43.0
+"""Body temperatures that a guard's thermometer can mean; what lies beyond was read or typed wrongly."""
+
 
 class Site(Enum):
     """Where on the body a temperature was taken."""
@@ -85,6 +88,13 @@ class HandReading:
     guard: GuardId
 
 
+class Viewer(Enum):
+    """Who may see a temperature as a number."""
+
+    RESIDENT = "resident"
+    GUARD = "guard"
+
+
 class TemperatureOutcome(Enum):
     NORMAL = "normal"
     HIGH = "high"
@@ -110,24 +120,33 @@ class SiteRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemperatureRules:
-    """Thresholds of a community. model: name and version of the correction, recorded with each judgement."""
+    """Thresholds of a community. model: name and version of the correction, recorded with each judgement.
+
+    shown_to: who sees the number; it is recorded either way.
+    """
 
     high_from_c: Celsius
     spread_max_c: float
     burst_size: int
     model: str
     sites: Mapping[Site, SiteRule]
+    shown_to: frozenset[Viewer] = frozenset(Viewer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemperatureJudgement:
-    """What a burst means. body_c is None exactly when the outcome is INDETERMINATE."""
+    """What a burst, or a guard's own thermometer, means. body_c is None exactly when the outcome is INDETERMINATE."""
 
     outcome: TemperatureOutcome
-    site: Site
+    site: Site | HandSite
     body_c: Celsius | None
     why: IndeterminateWhy | None
-    reading: ThermometerReading
+    reading: ThermometerReading | HandReading
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the thermometer failed, rather than the person's skin being unreadable."""
+        return self.why is IndeterminateWhy.SENSOR_FAULT
 
 
 def judge(reading: ThermometerReading, site: Site, rules: TemperatureRules) -> TemperatureJudgement:
@@ -142,6 +161,24 @@ def judge(reading: ThermometerReading, site: Site, rules: TemperatureRules) -> T
     body_c = Celsius(round(median(reading.samples_c) + rules.sites[site].offset_c, 2))
     outcome = TemperatureOutcome.HIGH if body_c >= rules.high_from_c else TemperatureOutcome.NORMAL
     return TemperatureJudgement(outcome=outcome, site=site, body_c=body_c, why=None, reading=reading)
+
+
+def judge_by_hand(reading: HandReading, rules: TemperatureRules) -> TemperatureJudgement:
+    """Judge what a guard typed in; total. Outside of what a living body has it is INDETERMINATE: look again."""
+    outcome, why, body_c = TemperatureOutcome.NORMAL, None, round(reading.body_c, 2)
+    if not body_c >= HAND_VALID_FROM_C:
+        outcome, why = TemperatureOutcome.INDETERMINATE, IndeterminateWhy.BELOW_VALID_RANGE
+    elif body_c > HAND_VALID_TO_C:
+        outcome, why = TemperatureOutcome.INDETERMINATE, IndeterminateWhy.ABOVE_VALID_RANGE
+    elif body_c >= rules.high_from_c:
+        outcome = TemperatureOutcome.HIGH
+    return TemperatureJudgement(
+        outcome=outcome,
+        site=reading.site,
+        body_c=None if why is not None else Celsius(body_c),
+        why=why,
+        reading=reading,
+    )
 
 
 def _doubt(reading: ThermometerReading, site: Site, rules: TemperatureRules) -> IndeterminateWhy | None:

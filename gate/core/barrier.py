@@ -8,7 +8,8 @@ Rules of this machine:
 - A grant ends as taken when the door opens; as not taken when the release time passes with the door shut; and as not
   observed in a lane that has nothing to see it with. A contact reports late by its debounce, and a door rebounds:
   for a moment after securing, a door that opens was still let go by us.
-- After a taken passage the barrier is secured when the door has closed. While an obstruction is seen the release is
+- After a taken passage the barrier is secured when the door has closed; after that of several, when their time is up.
+  While an obstruction is seen the release is
   renewed: stopping a moving barrier is the hardware's work, beginning no new movement is ours. After so many renewals
   the sensor is not believed any more: an alarm says so, the passage is given up, the way stays free until it clears.
 - The output ends a release by its own maximum on-time. What was ordered for longer (an emergency pressed again, a fire
@@ -52,6 +53,7 @@ OBSTRUCTED_RENEWALS_MAX = 3
 class BarrierState:
     """release_until: None = secured. awaited: the visit whose passage is still to be seen.
 
+    people: for whom it was released; the rest of several passes after the first, for as long as the release lasts.
     was_shut: the door was shut when the release began; otherwise its contact can't tell whether somebody passed.
     settling_until: until then a door that opens was released by us, though the barrier is secured.
     renewals: of this release because of an obstruction.
@@ -60,6 +62,7 @@ class BarrierState:
     is_open: bool = False
     release_until: Instant | None = None
     awaited: VisitId | None = None
+    people: int = 1
     was_shut: bool = True
     settling_until: Instant | None = None
     renewals: int = 0
@@ -101,7 +104,13 @@ def barrier_deadline(state: BarrierState) -> Instant | None:
 
 
 def released(
-    state: BarrierState, at: Instant, release_time_s: float, visit: VisitId | None, settings: LaneSettings
+    state: BarrierState,
+    at: Instant,
+    release_time_s: float,
+    visit: VisitId | None,
+    settings: LaneSettings,
+    *,
+    people: int = 1,
 ) -> BarrierState:
     """The state once a release has been ordered."""
     until = Instant(max(at + release_time_s, state.release_until or at))
@@ -112,6 +121,7 @@ def released(
         state,
         release_until=until,
         awaited=visit,
+        people=people,
         was_shut=not state.is_open,
         settling_until=None,
         renewals=0,
@@ -204,7 +214,7 @@ def _opened(state: BarrierState, event: DoorContactChanged, settings: LaneSettin
         if state.awaited is not None:
             return BarrierMove(state=opened, ended=PassageEnd.TAKEN)
         # After a passage the door may rebound; in any other release somebody passed whom nobody checked.
-        is_rebound = state.settling_until is not None or event.is_initial
+        is_rebound = state.settling_until is not None or event.is_initial or state.people > 1
         return BarrierMove(state=opened, recorded=() if is_rebound else (BarrierEvent.OPENED_FREELY,))
     if event.is_initial:
         return BarrierMove(state=replace(opened, held_open_at=Instant(event.at + settings.held_open_after_s)))
@@ -218,7 +228,8 @@ def _opened(state: BarrierState, event: DoorContactChanged, settings: LaneSettin
 def _closed(state: BarrierState, at: Instant, settings: LaneSettings) -> BarrierMove:
     closed = replace(state, is_open=False, is_forced=False, is_held=False, held_open_at=None)
     effects: list[Effect] = []
-    if state.release_until is not None and state.awaited is None and not (state.is_free or state.is_obstructed):
+    is_over = state.awaited is None and state.people == 1  # several share one release, and its end secures
+    if state.release_until is not None and is_over and not (state.is_free or state.is_obstructed):
         closed = replace(closed, release_until=None, renewals=0)
         effects += [SecureBarrier()] if settings.has_barrier else []
     if closed.release_until is None and not state.is_forced:
@@ -274,7 +285,7 @@ def _renewed(state: BarrierState, at: Instant, settings: LaneSettings) -> Barrie
 
 
 def _run_out(state: BarrierState, at: Instant, settings: LaneSettings) -> BarrierMove:
-    secured = replace(state, release_until=None, is_emergency=False, renewals=0)
+    secured = replace(state, release_until=None, is_emergency=False, renewals=0, people=1)
     effects: list[Effect] = [SecureBarrier()] if settings.has_barrier else []
     if state.is_emergency:
         effects.append(ClearAlarm(kind=AlarmKind.EMERGENCY_RELEASE))

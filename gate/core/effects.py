@@ -18,12 +18,19 @@ class Instruction(Enum):
     SHOW_CARD_TO_GUARD = "show_card_to_guard"
     SHOW_CODE = "show_code"
     WAIT = "wait"
-    ONE_AT_A_TIME = "one_at_a_time"
+    PUT_ON_MASK = "put_on_mask"
     GO = "go"
     REFUSED = "refused"
     GUARD_COMES = "guard_comes"
     TOO_SLOW = "too_slow"
     WAY_OUT_IS_FREE = "way_out_is_free"
+
+
+class Hint(Enum):
+    """A word beside the instruction, which stays; gone after a few seconds."""
+
+    ONE_AT_A_TIME = "one_at_a_time"
+    PUT_ON_MASK = "put_on_mask"
 
 
 class AlarmKind(Enum):
@@ -37,6 +44,7 @@ class AlarmKind(Enum):
     FORGED_CODE = "forged_code"
     FEVER = "fever"
     JOURNAL = "journal"
+    BELL = "bell"  # a resident calls the guard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +52,11 @@ class ShowInstruction:
     instruction: Instruction
     reason: Reason | None = None
     question: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowHint:
+    hint: Hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +115,7 @@ class PublishState:
 
 Effect = (
     ShowInstruction
+    | ShowHint
     | StartMeasurement
     | StoreRecord
     | ReleaseBarrier

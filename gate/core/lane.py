@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 
 from gate.core.barrier import BarrierMove, BarrierState, barrier_deadline, move_barrier, released
 from gate.core.effects import (
     AlarmKind,
+    CallGuard,
     ClearAlarm,
     Effect,
     Instruction,
@@ -16,9 +18,13 @@ from gate.core.effects import (
     StoreRecord,
 )
 from gate.core.events import (
+    BellAnswered,
+    BellRung,
     ClockChanged,
     ComponentChanged,
     DirectoryReplaced,
+    DutyChanged,
+    EmergencyReleaseOrdered,
     Event,
     ExitRequested,
     PresenceChanged,
@@ -28,22 +34,36 @@ from gate.core.events import (
     TimePassed,
 )
 from gate.core.settings import LaneSettings
-from gate.core.visit import interrupted, move
-from gate.core.visit_states import Idle, Passing, Surroundings, VisitMove, VisitState, visit_deadline
-from gate.core.visit_verdict import passage_ended
+from gate.core.visit import JOURNAL, interrupted, move
+from gate.core.visit_states import Idle, Passing, Surroundings, Visiting, VisitMove, VisitState, visit_deadline
+from gate.core.visit_steps import parts_changed
+from gate.core.visit_verdict import passage_ended, release_time_s
 from model.clock import ClockTrust, Instant
 from model.directory import Directory
-from model.identities import VisitId
-from model.records import BarrierEvent, BarrierRecord, ClockRecord, ModeRecord
+from model.identities import GuardId, VisitId
+from model.reasons import Reason
+from model.records import BarrierEvent, BarrierRecord, ClockRecord, DutyRecord, ModeRecord, VisitStep
 from model.rules import RuleSet
 
-# Parts that can be lost; each is named in the state that the centre sees.
-JOURNAL = "journal"
+__all__ = ["JOURNAL", "GateMode", "Lane", "Step", "deadline", "step"]
+
+# Parts that can be lost, by name; each is named in the state that the centre sees.
+THERMOMETER = "thermometer"
+_WAYS_TO_THE_CENTRE = frozenset({"link", "centre"})
+
+
+class GateMode(Enum):
+    """What a gate can do by itself, in one word."""
+
+    READY = "ready"
+    ALONE = "alone"  # decides by itself, the centre hears of it later
+    GUARD_ONLY = "guard_only"  # nothing opens without a person
+    WAY_FREE = "way_free"  # fire, break-glass or emergency: nobody is checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """Everything a lane knows. lost: parts that are not available, and why."""
+    """Everything a lane knows. lost: parts that are not available, and why. duty: the guard who has the gate."""
 
     settings: LaneSettings
     rules: RuleSet
@@ -52,9 +72,23 @@ class Lane:
     visit: VisitState = field(default_factory=Idle)
     barrier: BarrierState = field(default_factory=BarrierState)
     lost: Mapping[str, str] = field(default_factory=dict)
+    duty: GuardId | None = None
+    bell_until: Instant | None = None  # somebody calls the guard
     exit_token: int | None = None  # a request to exit whose record is not on disk yet
     exit_until: Instant | None = None  # when the door opens at the latest, recorded or not
     next_number: int = 1
+
+    @property
+    def mode(self) -> GateMode:
+        """What this gate can do by itself now."""
+        if self.barrier.is_free:
+            return GateMode.WAY_FREE
+        settings = self.settings
+        is_measured = settings.direction in self.rules.measured_directions and VisitStep.MEASURE in settings.steps
+        cannot_measure = is_measured and (not settings.has_thermometer or THERMOMETER in self.lost)
+        if JOURNAL in self.lost or cannot_measure or not _around(self).has_scanner or self.directory is None:
+            return GateMode.GUARD_ONLY
+        return GateMode.ALONE if _WAYS_TO_THE_CENTRE & self.lost.keys() else GateMode.READY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +99,8 @@ class Step:
 
 def deadline(lane: Lane) -> Instant | None:
     """When the lane wants TimePassed at the latest; None while nothing runs."""
-    deadlines = (visit_deadline(lane.visit, lane.settings), barrier_deadline(lane.barrier), lane.exit_until)
+    of_visit, of_barrier = visit_deadline(lane.visit, lane.settings), barrier_deadline(lane.barrier)
+    deadlines = (of_visit, of_barrier, lane.exit_until, lane.bell_until)
     return min((instant for instant in deadlines if instant is not None), default=None)
 
 
@@ -75,6 +110,11 @@ def step(lane: Lane, event: Event) -> Step:
         return _changed(lane, event)
     if isinstance(event, ExitRequested):
         return _exit_requested(lane, event.at)
+    if isinstance(event, (DutyChanged, BellRung, BellAnswered)):
+        return _about_the_guard(lane, event)
+    if isinstance(event, TimePassed) and lane.bell_until is not None and event.at >= lane.bell_until:
+        after = step(replace(lane, bell_until=None), event)
+        return replace(after, effects=(ClearAlarm(kind=AlarmKind.BELL), *after.effects))
     was_free = lane.barrier.is_free
     lane, effects = _move_barrier(lane, event)
     if _answers_exit(lane, event):
@@ -91,7 +131,11 @@ def step(lane: Lane, event: Event) -> Step:
 
 def _around(lane: Lane) -> Surroundings:
     return Surroundings(
-        settings=lane.settings, rules=lane.rules, directory=lane.directory, next_number=lane.next_number
+        settings=lane.settings,
+        rules=lane.rules,
+        directory=lane.directory,
+        next_number=lane.next_number,
+        lost=lane.lost,
     )
 
 
@@ -102,8 +146,9 @@ def _move_barrier(lane: Lane, event: Event) -> tuple[Lane, tuple[Effect, ...]]:
     visit_id = lane.visit.record.visit if isinstance(lane.visit, Passing) else None
     lane = replace(lane, barrier=moved.state)
     effects = moved.effects
+    guard = event.guard if isinstance(event, EmergencyReleaseOrdered) else None
     for kind in moved.recorded:
-        lane, stored = _store_barrier(lane, kind, visit_id)
+        lane, stored = _store_barrier(lane, kind, visit_id, guard)
         effects = (*effects, stored)
     if moved.ended is not None and isinstance(lane.visit, Passing):
         ended = passage_ended(lane.visit, moved.ended, event.at, _around(lane))
@@ -114,19 +159,25 @@ def _move_barrier(lane: Lane, event: Event) -> tuple[Lane, tuple[Effect, ...]]:
     return lane, effects
 
 
-def _store_barrier(lane: Lane, kind: BarrierEvent, visit_id: VisitId | None) -> tuple[Lane, StoreRecord]:
-    stored = StoreRecord(token=lane.next_number, record=BarrierRecord(event=kind, visit=visit_id))
+def _store_barrier(
+    lane: Lane, kind: BarrierEvent, visit_id: VisitId | None, guard: GuardId | None = None
+) -> tuple[Lane, StoreRecord]:
+    stored = StoreRecord(token=lane.next_number, record=BarrierRecord(event=kind, visit=visit_id, guard=guard))
     return replace(lane, next_number=lane.next_number + 1), stored
 
 
 def _apply(lane: Lane, moved: VisitMove, effects: tuple[Effect, ...], at: Instant) -> tuple[Lane, tuple[Effect, ...]]:
     """Take over a visit's move. A release that it ordered is known to the barrier from now on."""
     barrier = lane.barrier
+    people = moved.state.record.facts.people if isinstance(moved.state, Passing) else 1
     for effect in moved.effects:
         if isinstance(effect, ReleaseBarrier):
-            barrier = released(barrier, at, effect.release_time_s, effect.visit, lane.settings)
+            barrier = released(barrier, at, effect.release_time_s, effect.visit, lane.settings, people=people)
     if isinstance(moved.state, Passing) and not lane.settings.has_barrier and barrier.awaited is None:
-        barrier = released(barrier, at, lane.settings.result_shown_s, moved.state.record.visit, lane.settings)
+        shown_s = (
+            lane.settings.result_shown_s + release_time_s(people, lane.settings) - release_time_s(1, lane.settings)
+        )
+        barrier = released(barrier, at, shown_s, moved.state.record.visit, lane.settings, people=people)
     if moved.state is lane.visit and barrier is lane.barrier and moved.next_number == lane.next_number:
         return lane, (*effects, *moved.effects)
     lane = replace(lane, visit=moved.state, barrier=barrier, next_number=moved.next_number)
@@ -158,6 +209,21 @@ def _exit_answered(lane: Lane, at: Instant, effects: tuple[Effect, ...]) -> Step
     return Step(lane=replace(lane, barrier=barrier), effects=(*effects, order))
 
 
+def _about_the_guard(lane: Lane, event: DutyChanged | BellRung | BellAnswered) -> Step:
+    match event:
+        case DutyChanged() if event.guard != lane.duty:
+            stored = StoreRecord(token=lane.next_number, record=DutyRecord(guard=event.guard, before=lane.duty))
+            return Step(lane=replace(lane, duty=event.guard, next_number=lane.next_number + 1), effects=(stored,))
+        case BellRung() if lane.bell_until is None:
+            ringing = replace(lane, bell_until=Instant(event.at + lane.settings.guard_limit_s))
+            called = (RaiseAlarm(kind=AlarmKind.BELL), CallGuard(reason=Reason.RESIDENT_CALLS))
+            return Step(lane=ringing, effects=called)
+        case BellAnswered() if lane.bell_until is not None:
+            return Step(lane=replace(lane, bell_until=None), effects=(ClearAlarm(kind=AlarmKind.BELL),))
+        case _:
+            return Step(lane=lane, effects=())
+
+
 def _changed(lane: Lane, event: ComponentChanged | ClockChanged | DirectoryReplaced | RulesReplaced) -> Step:
     match event:
         case DirectoryReplaced():
@@ -184,4 +250,7 @@ def _component_changed(lane: Lane, event: ComponentChanged) -> Step:
     if event.component == JOURNAL:
         alarm: Effect = ClearAlarm(kind=AlarmKind.JOURNAL) if event.is_available else RaiseAlarm(kind=AlarmKind.JOURNAL)
         effects = (alarm, *effects)
-    return Step(lane=replace(lane, lost=lost, next_number=lane.next_number + 1), effects=effects)
+    lane = replace(lane, lost=lost, next_number=lane.next_number + 1)
+    if isinstance(lane.visit, Visiting) and event.component in lane.settings.scanners and not lane.barrier.is_free:
+        lane, effects = _apply(lane, parts_changed(lane.visit, event.at, _around(lane)), effects, event.at)
+    return Step(lane=lane, effects=effects)

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from model.identities import GateNumber
 from model.records import VisitStep
 from model.rules import Direction
 from model.temperature import Site
+
+NO_SCANNERS: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +17,8 @@ class LaneSettings:
     """One access point: one direction through one gate.
 
     steps: a permutation or a part of the four, with SCAN. step_limit_s: a step that takes longer ends the visit.
+    scanners: components that read codes; empty: not known, and none is ever missed. approach_s: for so long a sensor
+    that does not see a forehead yet is asked again at once. each_person_s: more time for each further person.
     """
 
     gate: GateNumber
@@ -23,6 +28,9 @@ class LaneSettings:
     questions: tuple[str, ...] = ()
     check_by_guard: bool = False  # 查 by a person, who looks at the card; otherwise the rules check the code
     site: Site = Site.FOREHEAD
+    has_thermometer: bool = True
+    scanners: frozenset[str] = NO_SCANNERS
+    approach_s: float = 0.0
     retest_after_s: float = 5.0
     has_presence_contact: bool = True
     walk_away_after_s: float = 3.0
@@ -33,6 +41,7 @@ class LaneSettings:
     has_door_contact: bool = True
     release_time_s: float = 5.0
     held_open_after_s: float = 15.0
+    each_person_s: float = 3.0
     emergency_release_s: float = 10.0
     door_settle_s: float = 0.3  # after securing: what a contact's debounce and a rebounding door may take
     rex_is_allowed: bool = False  # only at lanes without exit rules

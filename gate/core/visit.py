@@ -6,8 +6,10 @@ Rules of this machine:
 - A code may be shown at any time before the decision; the steps that are left are still asked for. One that is shown
   while somebody passes belongs to the next visit.
 - A code that failed a stage ends the visit at once: there is nothing left to measure for.
-- HIGH, or INDETERMINATE for another cause than a fault, is measured once more after a rest. A thermometer that does not
-  answer in time counts as a fault. Neither ever becomes a number.
+- How people are measured: visit_measure. What a guard's word is worth: as much as a code, and the rules are judged all
+  the same; a referral that a code would have mended goes on as a visit. An order for a visit that is over does nothing.
+- Several on one household card are each measured, and pass together. Without a mask nobody passes.
+- People on service pass on a guard's word, once it is on disk; whoever stood there before begins again.
 - Nothing is released before its record is on disk. A record that is not stored in time is as good as refused; should it
   turn up later, the passage record beside it says that nothing was released.
 - A guard is asked only by a stored decision, and answers with a decision that is stored as well.
@@ -19,7 +21,7 @@ Rules of this machine:
 | Idle      | presence, code or answer -> Visiting        |                                                |
 | Visiting  | last step done -> Recording                 | too slow -> Closing; walked away -> Idle       |
 | Recording | stored: granted -> Passing, denied -> Closing, referred -> WithGuard | refused, too slow -> Closing |
-| WithGuard | confirmed or refused -> Recording           | nobody came -> Closing                         |
+| WithGuard | confirmed, refused, measured by hand -> Recording; vouched for -> Visiting | nobody came -> Closing |
 | Passing   | the barrier saw the passage -> Idle         | not taken -> Closing                           |
 | Closing   | time is up, person gone or new code -> Idle |                                                |
 """
@@ -27,8 +29,26 @@ Rules of this machine:
 from dataclasses import replace
 from typing import assert_never
 
-from gate.core.effects import ClearAlarm, Effect, Instruction, ShowInstruction, StoreRecord
-from gate.core.events import CredentialPresented, Event, PresenceChanged, QuestionAnswered, TimePassed
+from gate.core.effects import (
+    CallGuard,
+    ClearAlarm,
+    Effect,
+    Hint,
+    Instruction,
+    ShowHint,
+    ShowInstruction,
+)
+from gate.core.events import (
+    CredentialPresented,
+    Event,
+    HouseholdIdentified,
+    MaskSeen,
+    PeopleCounted,
+    PresenceChanged,
+    QuestionAnswered,
+    ServiceAdmitted,
+    TimePassed,
+)
 from gate.core.visit_states import (
     Closing,
     Idle,
@@ -41,17 +61,34 @@ from gate.core.visit_states import (
     WithGuard,
     stay,
 )
-from gate.core.visit_steps import begin, is_same_pass, visiting
-from gate.core.visit_verdict import guard_left, passage_ended, recording, with_guard
+from gate.core.visit_steps import abandoned, begin, is_same_pass, resume, visiting, vouched
+from gate.core.visit_verdict import admit_service, guard_left, passage_ended, recording, with_guard
 from model.clock import Instant
-from model.reasons import Outcome
-from model.records import AbandonedRecord, PassageEnd
+from model.reasons import Outcome, Reason
+from model.records import PassageEnd, VisitStep
+
+JOURNAL = "journal"
+MENDED_BY_A_GUARDS_WORD = frozenset(
+    {
+        Reason.NO_CODE,
+        Reason.NOT_A_PASS,
+        Reason.CODE_DAMAGED,
+        Reason.SEVERAL_CODES,
+        Reason.HOLDER_CODE_MISSING,
+        Reason.HOLDER_CODE_STALE,
+        Reason.PASS_NOT_ON_DIRECTORY,
+        Reason.CLOCK_NOT_TRUSTED,
+    }
+)
+"""Referrals about the code alone. A pass that was revoked or suspended is not mended by knowing its holder."""
 
 
 def move(state: VisitState, event: Event, around: Surroundings) -> VisitMove:
     """Next state and orders. Total: an event that means nothing in a state changes nothing."""
     if isinstance(event, PresenceChanged):
         return _presence(state, event, around)
+    if isinstance(event, ServiceAdmitted):
+        return _service(state, event, around)
     match state:
         case Idle() | Closing():
             return _waiting(state, event, around)
@@ -60,6 +97,8 @@ def move(state: VisitState, event: Event, around: Surroundings) -> VisitMove:
         case Recording():
             return recording(state, event, around)
         case WithGuard():
+            if isinstance(event, HouseholdIdentified):
+                return _identified_at_guard(state, event, around)
             return with_guard(state, event, around)
         case Passing():
             return _passing(state, event, around)
@@ -71,9 +110,7 @@ def interrupted(state: VisitState, at: Instant, around: Surroundings) -> VisitMo
     """Fire, break-glass or an emergency release: nobody is checked while the way is free."""
     idle = Idle(is_present=state.is_present)
     if isinstance(state, Visiting):
-        record = AbandonedRecord(visit=state.visit, at_step=state.step, steps=state.steps)
-        effects = (StoreRecord(token=around.next_number, record=record),)
-        return VisitMove(state=idle, effects=effects, next_number=around.next_number + 1)
+        return VisitMove(state=idle, effects=(abandoned(state, around),), next_number=around.next_number + 1)
     if isinstance(state, (Recording, Passing)) and state.record.decision.outcome is Outcome.GRANTED:
         passing = Passing(record=state.record, is_present=state.is_present)
         ended = passage_ended(passing, PassageEnd.NOT_OBSERVED, at, around)
@@ -89,7 +126,7 @@ def interrupted(state: VisitState, at: Instant, around: Surroundings) -> VisitMo
 def _presence(state: VisitState, event: PresenceChanged, around: Surroundings) -> VisitMove:
     match state:
         case Idle() if event.is_present and around.settings.has_presence_contact:
-            return begin(event.at, None, True, around)
+            return _arrived(event.at, None, True, around)
         case Visiting():
             since = state.absent_since if state.absent_since is not None else event.at
             absent_since = None if event.is_present else since
@@ -110,20 +147,87 @@ def _passing(state: Passing, event: Event, around: Surroundings) -> VisitMove:
 def _waiting(state: Idle | Closing, event: Event, around: Surroundings) -> VisitMove:
     match event:
         case CredentialPresented():
-            begun = begin(event.at, event, state.is_present, around)
-            if isinstance(state, Closing) and state.alarm is not None:
-                return replace(begun, effects=(ClearAlarm(kind=state.alarm), *begun.effects))
-            return begun
+            return _after(state, _arrived(event.at, event, state.is_present, around))
+        case HouseholdIdentified():
+            return _after(state, _arrived(event.at, vouched(event), state.is_present, around))
+        case PeopleCounted():
+            return _after(state, _arrived(event.at, None, state.is_present, around, people=event.people))
         case QuestionAnswered() if isinstance(state, Idle):
-            return begin(event.at, None, state.is_present, around)
+            return _arrived(event.at, None, state.is_present, around)
+        case MaskSeen() if not event.is_worn:
+            return stay(state, around, ShowHint(hint=Hint.PUT_ON_MASK))
         case TimePassed() if isinstance(state, Closing) and event.at >= state.until:
             if state.next_code is not None:
-                return begin(event.at, state.next_code, state.is_present, around)
+                return _after(state, _arrived(event.at, state.next_code, state.is_present, around))
             if state.is_after_passage and state.is_present:
-                return begin(event.at, None, True, around)
+                return _arrived(event.at, None, True, around)
             return _to_idle(state, around, is_present=state.is_present)
         case _:
             return stay(state, around)
+
+
+def _arrived(
+    at: Instant, code: CredentialPresented | None, is_present: bool, around: Surroundings, *, people: int = 1
+) -> VisitMove:
+    """Somebody wants to pass; told at once when nothing can be recorded here, and so nothing released."""
+    if JOURNAL not in around.lost:
+        return begin(at, code, is_present, around, people=people)
+    reason = Reason.JOURNAL_UNAVAILABLE
+    closing = Closing(until=Instant(at + around.settings.result_shown_s), is_present=is_present)
+    told = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=reason)
+    return stay(closing, around, told, CallGuard(reason=reason))
+
+
+def _after(state: Idle | Closing, begun: VisitMove) -> VisitMove:
+    """The answer to the one before is not on the screen any more."""
+    if isinstance(state, Closing) and state.alarm is not None:
+        return replace(begun, effects=(ClearAlarm(kind=state.alarm), *begun.effects))
+    return begun
+
+
+def _service(state: VisitState, event: ServiceAdmitted, around: Surroundings) -> VisitMove:
+    if JOURNAL in around.lost:
+        return stay(state, around)
+    before: tuple[Effect, ...] = ()
+    match state:
+        case Recording() | Passing():
+            return stay(state, around)
+        case Visiting():
+            before = (abandoned(state, around),)
+            around = replace(around, next_number=around.next_number + 1)
+        case WithGuard():
+            left = guard_left(state, around)
+            before, around = left.effects, replace(around, next_number=left.next_number)
+        case Closing() if state.alarm is not None:
+            before = (ClearAlarm(kind=state.alarm),)
+    admitted = admit_service(event, state.is_present, around)
+    return replace(admitted, effects=(*before, *admitted.effects))
+
+
+def _identified_at_guard(state: WithGuard, event: HouseholdIdentified, around: Surroundings) -> VisitMove:
+    """What the code could not say, the guard knows: the visit goes on with what was found out so far."""
+    record = state.record
+    if record.decision.reason not in MENDED_BY_A_GUARDS_WORD:
+        return stay(state, around)
+    steps = tuple(done for done in record.steps if done.step is not VisitStep.SCAN)
+    visiting_again = Visiting(
+        visit=record.visit,
+        began_at=state.began_at,
+        step=VisitStep.SCAN,
+        step_until=event.at,
+        is_present=state.is_present,
+        code=vouched(event),
+        other_codes=record.other_codes,
+        questions_answered=len(around.settings.questions) if VisitStep.ASK in {done.step for done in steps} else 0,
+        answered_yes=record.facts.answered_yes,
+        people=record.facts.people,
+        measured=record.facts.temperatures,
+        first_temperature=record.first_temperature,
+        superseded=record.superseded,
+        mask_was_missing=record.mask_was_missing,
+        steps=steps,
+    )
+    return resume(visiting_again, event.at, around)
 
 
 def _to_idle(state: Closing, around: Surroundings, *, is_present: bool) -> VisitMove:

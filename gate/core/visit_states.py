@@ -1,6 +1,7 @@
 """The states of a visit, what a visit may look at, and the moves between them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from gate.core.effects import AlarmKind, Effect
@@ -23,6 +24,13 @@ class Idle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visiting:
+    """The steps are done one after the other.
+
+    people: on one household card. measured: one judgement for each of them who is done. first_temperature, superseded:
+    earlier judgements, the first and the further ones. approach_until: until then a sensor that sees no forehead is
+    asked again. mask_missing: held at the end until one is put on; is_held: nothing else is left to do.
+    """
+
     visit: VisitId
     began_at: Instant
     step: VisitStep
@@ -35,15 +43,28 @@ class Visiting:
     answered_yes: tuple[str, ...] = ()
     measuring: int | None = None
     retest_at: Instant | None = None
-    temperature: TemperatureJudgement | None = None
+    approach_until: Instant | None = None
+    people: int = 1
+    measured: tuple[TemperatureJudgement, ...] = ()
+    is_retest: bool = False
     first_temperature: TemperatureJudgement | None = None
+    superseded: tuple[TemperatureJudgement, ...] = ()
+    mask_missing: bool = False
+    mask_was_missing: bool = False
+    is_held: bool = False
     steps: tuple[StepDone, ...] = ()
+
+    @property
+    def person(self) -> int:
+        """Whose forehead is wanted now, or was the last: 1 to people."""
+        return min(len(self.measured) + 1, self.people)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     record: DecisionRecord
     token: int
+    began_at: Instant  # the visit
     until: Instant
     is_present: bool
 
@@ -51,6 +72,7 @@ class Recording:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithGuard:
     record: DecisionRecord
+    began_at: Instant  # the visit
     until: Instant
     is_present: bool
 
@@ -80,12 +102,22 @@ VisitState = Idle | Visiting | Recording | WithGuard | Passing | Closing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a visit may look at but not change. next_number: first unused number for visits, tokens and requests."""
+    """What a visit may look at but not change. next_number: first unused number for visits, tokens and requests.
+
+    lost: parts that are not available, and why.
+    """
 
     settings: LaneSettings
     rules: RuleSet
     directory: Directory | None
     next_number: int
+    lost: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_scanner(self) -> bool:
+        """Whether a code can be read."""
+        scanners = self.settings.scanners
+        return not scanners or any(scanner not in self.lost for scanner in scanners)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

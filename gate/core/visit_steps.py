@@ -3,35 +3,40 @@
 from dataclasses import replace
 from typing import assert_never
 
-from gate.core.effects import Effect, Instruction, ShowInstruction, StartMeasurement, StoreRecord
+from gate.core.effects import CallGuard, Effect, Hint, Instruction, ShowHint, ShowInstruction, StoreRecord
 from gate.core.events import (
     CredentialPresented,
     Event,
     GuardDecided,
+    HouseholdIdentified,
+    MaskSeen,
+    MeasuredByHand,
+    PeopleCounted,
     QuestionAnswered,
     TemperatureMeasured,
     TimePassed,
 )
+from gate.core.visit_measure import (
+    measured_by_hand,
+    measured_by_sensor,
+    measuring_began,
+    sensor_was_silent,
+    wants_measurement,
+    worst_of,
+)
 from gate.core.visit_states import Closing, Idle, Surroundings, Visiting, VisitMove, stay
 from gate.core.visit_verdict import decide_visit, decision_record, store_decision
 from model.clock import Instant
-from model.credentials import CodeCheck, RefusedCode, VerifiedCode
+from model.credentials import CodeCheck, RefusedCode, Scanner, VerifiedCode, VouchedHousehold
 from model.identities import PassId, VisitId
 from model.reasons import Outcome, Reason
 from model.records import AbandonedRecord, StepDone, VisitStep
 from model.rules import Decision
-from model.temperature import (
-    IndeterminateWhy,
-    SensorFault,
-    TemperatureJudgement,
-    TemperatureOutcome,
-    ThermometerReading,
-    ThermometerUnavailable,
-    judge,
-)
 
 
-def begin(at: Instant, code: CredentialPresented | None, is_present: bool, around: Surroundings) -> VisitMove:
+def begin(
+    at: Instant, code: CredentialPresented | None, is_present: bool, around: Surroundings, *, people: int = 1
+) -> VisitMove:
     state = Visiting(
         visit=VisitId(around.next_number),
         began_at=at,
@@ -39,29 +44,52 @@ def begin(at: Instant, code: CredentialPresented | None, is_present: bool, aroun
         step_until=at,
         is_present=is_present,
         code=code,
+        people=people,
     )
     return _advance(state, at, replace(around, next_number=around.next_number + 1))
+
+
+def resume(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
+    """Go on with a visit that a guard has taken out of a referral."""
+    return _advance(state, at, around)
+
+
+def vouched(event: HouseholdIdentified) -> CredentialPresented:
+    """What a guard's word is worth: as much as a code."""
+    check = VouchedHousehold(household=event.household, guard=event.guard, why=event.why)
+    return CredentialPresented(at=event.at, scanner=Scanner.GUARD, check=check)
 
 
 def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
     match event:
         case CredentialPresented():
             return _code_shown(state, event, around)
-        case QuestionAnswered() if state.step is VisitStep.ASK:
+        case HouseholdIdentified():
+            return _code_shown(state, vouched(event), around) if state.code is None else stay(state, around)
+        case QuestionAnswered() if state.step is VisitStep.ASK and not state.is_held:
             return _answered(state, event, around)
         case TemperatureMeasured() if event.request == state.measuring:
-            return _measured(state, event.at, event.reading, around)
-        case GuardDecided() if state.step is VisitStep.CHECK:
-            if event.is_confirmed:
-                return _advance(_done(state, state.step, event.at, "confirmed"), event.at, around)
-            refused = Decision(outcome=Outcome.DENIED, reason=Reason.GUARD_REFUSED, check=None)
-            return store_decision(
-                decision_record(_done(state, state.step, event.at, "refused"), refused, around), event.at, state, around
-            )
+            return _measured(measured_by_sensor(state, event.at, event.reading, around), state, event.at, around)
+        case MeasuredByHand() if _is_measured_here(around):
+            after = measured_by_hand(state, event.reading, around)
+            return stay(state, around) if after is state else _advance(after, event.at, around)
+        case PeopleCounted():
+            return _counted(state, event, around)
+        case MaskSeen():
+            return _mask_seen(state, event, around)
+        case GuardDecided() if state.step is VisitStep.CHECK and not state.is_held:
+            return _guard_checked(state, event, around)
         case TimePassed():
             return _time_passed(state, event.at, around)
         case _:
             return stay(state, around)
+
+
+def parts_changed(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
+    """A scanner was lost, or one came back, while somebody stands before it."""
+    if state.step is not VisitStep.SCAN or state.is_held:
+        return stay(state, around)
+    return _enter_scan(replace(state, step_until=at), at, around)
 
 
 def _code_shown(state: Visiting, event: CredentialPresented, around: Surroundings) -> VisitMove:
@@ -69,8 +97,7 @@ def _code_shown(state: Visiting, event: CredentialPresented, around: Surrounding
         return _advance(replace(state, code=event), event.at, around)
     if is_same_pass(event.check, state.code.check):
         return stay(state, around)
-    wait = ShowInstruction(instruction=Instruction.ONE_AT_A_TIME)
-    return stay(replace(state, other_codes=state.other_codes + 1), around, wait)
+    return stay(replace(state, other_codes=state.other_codes + 1), around, ShowHint(hint=Hint.ONE_AT_A_TIME))
 
 
 def _answered(state: Visiting, event: QuestionAnswered, around: Surroundings) -> VisitMove:
@@ -80,48 +107,77 @@ def _answered(state: Visiting, event: QuestionAnswered, around: Surroundings) ->
     return _advance(answered, event.at, around)
 
 
-def _measured(state: Visiting, at: Instant, reading: ThermometerReading, around: Surroundings) -> VisitMove:
-    judgement = judge(reading, around.settings.site, around.rules.temperature)
-    measured = replace(state, measuring=None, temperature=judgement)
-    if state.first_temperature is None and _wants_retest(judgement):
-        retest_at = Instant(at + around.settings.retest_after_s)
-        limit_s = around.settings.step_limit_s[VisitStep.MEASURE]
-        resting = replace(
-            measured, first_temperature=judgement, retest_at=retest_at, step_until=Instant(retest_at + limit_s)
-        )
-        return stay(resting, around, ShowInstruction(instruction=Instruction.REST_AND_RETRY))
-    return _advance(_done(measured, measured.step, at, judgement.outcome.value), at, around)
+def _measured(after: Visiting, before: Visiting, at: Instant, around: Surroundings) -> VisitMove:
+    if after.retest_at is not None:
+        return stay(after, around, ShowInstruction(instruction=Instruction.REST_AND_RETRY))
+    if len(after.measured) == len(before.measured):
+        return measuring_began(after, at, around, is_again=True)
+    return _advance(after, at, around)
 
 
-def _wants_retest(judgement: TemperatureJudgement) -> bool:
-    if judgement.outcome is TemperatureOutcome.INDETERMINATE:
-        return judgement.why is not IndeterminateWhy.SENSOR_FAULT
-    return judgement.outcome is TemperatureOutcome.HIGH
+def _is_measured_here(around: Surroundings) -> bool:
+    is_wanted = around.settings.direction in around.rules.measured_directions
+    return is_wanted and VisitStep.MEASURE in around.settings.steps
+
+
+def _counted(state: Visiting, event: PeopleCounted, around: Surroundings) -> VisitMove:
+    people = max(event.people, len(state.measured), 1)
+    if people == state.people:
+        return stay(state, around)
+    counted = replace(state, people=people)
+    if people > len(state.measured) and _is_measured_here(around):
+        # Whoever was not measured yet is still to be: the step is open again.
+        counted = replace(counted, steps=tuple(done for done in state.steps if done.step is not VisitStep.MEASURE))
+    return _advance(counted, event.at, around)
+
+
+def _mask_seen(state: Visiting, event: MaskSeen, around: Surroundings) -> VisitMove:
+    if event.is_worn == (not state.mask_missing):
+        return stay(state, around)
+    if not event.is_worn:
+        seen = replace(state, mask_missing=True, mask_was_missing=True)
+        return stay(seen, around, ShowHint(hint=Hint.PUT_ON_MASK))
+    worn = replace(state, mask_missing=False)
+    return _advance(replace(worn, is_held=False), event.at, around) if state.is_held else stay(worn, around)
+
+
+def _guard_checked(state: Visiting, event: GuardDecided, around: Surroundings) -> VisitMove:
+    if event.visit not in (None, state.visit):
+        return stay(state, around)
+    if event.is_confirmed:
+        return _advance(_done(state, state.step, event.at, "confirmed"), event.at, around)
+    refused = Decision(outcome=Outcome.DENIED, reason=Reason.GUARD_REFUSED, check=None)
+    record = decision_record(_done(state, state.step, event.at, "refused"), refused, around)
+    return store_decision(replace(record, guard=event.guard), event.at, state, around)
 
 
 def _time_passed(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     if state.absent_since is not None and at >= state.absent_since + around.settings.walk_away_after_s:
         # Nobody is left to be told anything: the next one to come is served at once.
         idle = Idle(is_present=False)
-        return _abandon(state, idle, Instruction.WELCOME, around)
+        return abandon(state, idle, Instruction.WELCOME, around)
     if state.retest_at is not None and at >= state.retest_at:
-        return _start_measurement(replace(state, retest_at=None), at, around)
+        return measuring_began(replace(state, retest_at=None), at, around, is_again=False)
     if at < state.step_until:
         return stay(state, around)
-    if state.step is VisitStep.MEASURE:
-        silent = ThermometerUnavailable(since=state.step_until, why=SensorFault.NO_BURST)
-        return _measured(state, at, silent, around)
+    if state.step is VisitStep.MEASURE and not state.is_held:
+        return _measured(sensor_was_silent(state, at, around), state, at, around)
     closing = Closing(until=Instant(at + around.settings.result_shown_s), is_present=state.is_present)
-    return _abandon(state, closing, Instruction.TOO_SLOW, around)
+    return abandon(state, closing, Instruction.TOO_SLOW, around)
 
 
-def _abandon(state: Visiting, after: Idle | Closing, told: Instruction, around: Surroundings) -> VisitMove:
-    record = AbandonedRecord(visit=state.visit, at_step=state.step, steps=state.steps)
-    effects = (
-        StoreRecord(token=around.next_number, record=record),
-        ShowInstruction(instruction=told),
-    )
+def abandon(state: Visiting, after: Idle | Closing, told: Instruction, around: Surroundings) -> VisitMove:
+    """End a visit without a decision, and record that."""
+    effects = (abandoned(state, around), ShowInstruction(instruction=told))
     return VisitMove(state=after, effects=effects, next_number=around.next_number + 1)
+
+
+def abandoned(state: Visiting, around: Surroundings) -> StoreRecord:
+    """The record of a visit that came to no decision; uses one number."""
+    record = AbandonedRecord(
+        visit=state.visit, at_step=state.step, steps=state.steps, mask_was_missing=state.mask_was_missing
+    )
+    return StoreRecord(token=around.next_number, record=record)
 
 
 def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
@@ -139,30 +195,53 @@ def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
                 result = "yes" if state.answered_yes else "no"
                 state = _done(state, step, at, result)
             case VisitStep.MEASURE:
-                if around.settings.direction in around.rules.measured_directions:
+                if around.settings.direction not in around.rules.measured_directions:
+                    # Rules may be replaced during a measurement: its answer must not count for the step that follows.
+                    state = _done(replace(state, measuring=None, retest_at=None), step, at, "not_required")
+                elif wants_measurement(state):
                     if state.measuring is not None or state.retest_at is not None:
                         return stay(state, around)  # a code shown while measuring
-                    return _start_measurement(state, at, around)
-                # Rules may be replaced during a measurement: its answer must not count for the step that comes next.
-                state = _done(replace(state, measuring=None, retest_at=None), step, at, "not_required")
+                    return measuring_began(state, at, around, is_again=False)
+                else:
+                    state = _done(state, step, at, worst_of(state.measured).value)
             case VisitStep.CHECK:
                 if around.settings.check_by_guard:
-                    return _enter(state, step, at, ShowInstruction(instruction=Instruction.SHOW_CARD_TO_GUARD), around)
+                    return _enter(state, step, at, around, ShowInstruction(instruction=Instruction.SHOW_CARD_TO_GUARD))
                 state = _done(state, step, at, "by_rules")
             case VisitStep.SCAN:
                 if state.code is None:
-                    return _enter(state, step, at, ShowInstruction(instruction=Instruction.SHOW_CODE), around)
+                    return _enter_scan(state, at, around)
                 state = _done_scan(state, at)
             case _:
                 assert_never(step)
-    return decide_visit(state, at, around)
+    return _held(state, at, around) if state.mask_missing else decide_visit(state, at, around)
 
 
-def _enter(state: Visiting, step: VisitStep, at: Instant, shown: Effect, around: Surroundings) -> VisitMove:
+def _held(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
+    """Everything is done but the mask."""
+    if state.is_held:
+        return stay(state, around)
+    until = Instant(at + around.settings.guard_limit_s)
+    held = replace(state, is_held=True, step_until=until)
+    return stay(held, around, ShowInstruction(instruction=Instruction.PUT_ON_MASK))
+
+
+def _enter(state: Visiting, step: VisitStep, at: Instant, around: Surroundings, *shown: Effect) -> VisitMove:
     if state.step is step and state.step_until > at:
         return stay(state, around)  # evidence came for another step; this one goes on waiting
     until = Instant(at + around.settings.step_limit_s[step])
-    return stay(replace(state, step=step, step_until=until), around, shown)
+    return stay(replace(state, step=step, step_until=until), around, *shown)
+
+
+def _enter_scan(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
+    if around.has_scanner:
+        return _enter(state, VisitStep.SCAN, at, around, ShowInstruction(instruction=Instruction.SHOW_CODE))
+    reason = Reason.SCANNER_UNAVAILABLE
+    shown = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=reason)
+    entered = _enter(state, VisitStep.SCAN, at, around, shown, CallGuard(reason=reason))
+    if not entered.effects or not isinstance(entered.state, Visiting):
+        return entered
+    return replace(entered, state=replace(entered.state, step_until=Instant(at + around.settings.guard_limit_s)))
 
 
 def _enter_ask(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
@@ -172,14 +251,6 @@ def _enter_ask(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     return stay(replace(state, step=VisitStep.ASK, step_until=until), around, shown)
 
 
-def _start_measurement(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
-    request = around.next_number
-    until = Instant(at + around.settings.step_limit_s[VisitStep.MEASURE])
-    measuring = replace(state, step=VisitStep.MEASURE, step_until=until, measuring=request)
-    effects = (ShowInstruction(instruction=Instruction.HOLD_FOREHEAD), StartMeasurement(request=request))
-    return VisitMove(state=measuring, effects=effects, next_number=request + 1)
-
-
 def _done(state: Visiting, step: VisitStep, at: Instant, result: str) -> Visiting:
     done = StepDone(step=step, result=result, after_s=at - state.began_at)
     return replace(state, step=step, steps=(*state.steps, done))
@@ -187,8 +258,15 @@ def _done(state: Visiting, step: VisitStep, at: Instant, result: str) -> Visitin
 
 def _done_scan(state: Visiting, at: Instant) -> Visiting:
     assert state.code is not None
-    result = "refused" if isinstance(state.code.check, RefusedCode) else "verified"
-    return _done(state, VisitStep.SCAN, at, result)
+    match state.code.check:
+        case RefusedCode():
+            return _done(state, VisitStep.SCAN, at, "refused")
+        case VerifiedCode():
+            return _done(state, VisitStep.SCAN, at, "verified")
+        case VouchedHousehold():
+            return _done(state, VisitStep.SCAN, at, "vouched")
+        case _:
+            assert_never(state.code.check)
 
 
 def is_same_pass(one: CodeCheck, other: CodeCheck | None) -> bool:
@@ -198,4 +276,12 @@ def is_same_pass(one: CodeCheck, other: CodeCheck | None) -> bool:
 
 
 def _pass_id(check: CodeCheck) -> PassId | None:
-    return check.credential.pass_id if isinstance(check, VerifiedCode) else check.pass_id
+    match check:
+        case VerifiedCode():
+            return check.credential.pass_id
+        case RefusedCode():
+            return check.pass_id
+        case VouchedHousehold():
+            return None
+        case _:
+            assert_never(check)

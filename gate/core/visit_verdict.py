@@ -8,14 +8,27 @@ from gate.core.effects import (
     CallGuard,
     ClearAlarm,
     Effect,
+    Hint,
     Instruction,
     PublishUsed,
     RaiseAlarm,
     ReleaseBarrier,
+    ShowHint,
     ShowInstruction,
     StoreRecord,
 )
-from gate.core.events import CredentialPresented, Event, GuardDecided, RecordRefused, RecordStored, TimePassed
+from gate.core.events import (
+    CredentialPresented,
+    Event,
+    GuardDecided,
+    MaskSeen,
+    MeasuredByHand,
+    RecordRefused,
+    RecordStored,
+    ServiceAdmitted,
+    TimePassed,
+)
+from gate.core.settings import LaneSettings
 from gate.core.visit_states import (
     Closing,
     Passing,
@@ -23,18 +36,20 @@ from gate.core.visit_states import (
     Surroundings,
     Visiting,
     VisitMove,
-    VisitState,
     WithGuard,
     stay,
 )
 from model.clock import Instant
-from model.credentials import VerifiedCode
+from model.credentials import VerifiedCode, household_of
+from model.identities import VisitId
 from model.reasons import Outcome, Reason
 from model.records import AbandonedRecord, DecisionRecord, PassageEnd, PassageRecord, VisitStep, consumed_by
 from model.rules import Decision, Facts, decide
+from model.temperature import TemperatureOutcome, judge_by_hand
 
 # Raised with the stored decision, cleared when the visit ends.
 _ALARMS = {Reason.CODE_FORGED: AlarmKind.FORGED_CODE, Reason.TEMPERATURE_HIGH: AlarmKind.FEVER}
+_FOR_A_TEMPERATURE = (Reason.TEMPERATURE_HIGH, Reason.TEMPERATURE_INDETERMINATE)
 
 
 def decide_visit(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
@@ -49,9 +64,11 @@ def decision_record(state: Visiting, decision: Decision | None, around: Surround
         gate=around.settings.gate,
         code=code.check if code is not None else None,
         directory=around.directory,
-        temperature=state.temperature,
+        temperature=state.measured[0] if state.measured else None,
         code_is_used=code.code_is_used if code is not None else False,
         answered_yes=state.answered_yes,
+        people=state.people,
+        others=state.measured[1:],
     )
     return DecisionRecord(
         visit=state.visit,
@@ -62,14 +79,47 @@ def decision_record(state: Visiting, decision: Decision | None, around: Surround
         scanner=code.scanner if code is not None else None,
         first_temperature=state.first_temperature,
         other_codes=state.other_codes,
+        superseded=state.superseded,
+        mask_was_missing=state.mask_was_missing,
     )
 
 
-def store_decision(record: DecisionRecord, at: Instant, state: VisitState, around: Surroundings) -> VisitMove:
+def store_decision(
+    record: DecisionRecord, at: Instant, state: Visiting | Recording | WithGuard, around: Surroundings
+) -> VisitMove:
+    return _store(record, at, state.began_at, state.is_present, around)
+
+
+def admit_service(event: ServiceAdmitted, is_present: bool, around: Surroundings) -> VisitMove:
+    """A visit of its own: nothing is asked of an ambulance, and its release waits for its record like every other."""
+    facts = Facts(
+        direction=around.settings.direction,
+        gate=around.settings.gate,
+        code=None,
+        directory=around.directory,
+        temperature=None,
+        people=event.people,
+    )
+    record = DecisionRecord(
+        visit=VisitId(around.next_number),
+        facts=facts,
+        rules=around.rules,
+        decision=Decision(outcome=Outcome.GRANTED, reason=Reason.SERVICE_ADMITTED, check=None),
+        steps=(),
+        scanner=None,
+        first_temperature=None,
+        other_codes=0,
+        guard=event.guard,
+        service=event.reason,
+    )
+    around = replace(around, next_number=around.next_number + 1)
+    return _store(record, event.at, event.at, is_present, around)
+
+
+def _store(record: DecisionRecord, at: Instant, began_at: Instant, is_present: bool, around: Surroundings) -> VisitMove:
     token = around.next_number
-    recording = Recording(
-        record=record, token=token, until=Instant(at + around.settings.record_limit_s), is_present=state.is_present
-    )
+    until = Instant(at + around.settings.record_limit_s)
+    recording = Recording(record=record, token=token, began_at=began_at, until=until, is_present=is_present)
     effects = (StoreRecord(token=token, record=record), ShowInstruction(instruction=Instruction.WAIT))
     return VisitMove(state=recording, effects=effects, next_number=token + 1)
 
@@ -93,9 +143,14 @@ def recording(state: Recording, event: Event, around: Surroundings) -> VisitMove
             ended = passage_ended(passing, PassageEnd.NOT_TAKEN, event.at, around)
             return replace(move_on, effects=(*move_on.effects, *ended.effects), next_number=ended.next_number)
         case CredentialPresented():
-            return stay(state, around, ShowInstruction(instruction=Instruction.ONE_AT_A_TIME))
+            return stay(state, around, ShowHint(hint=Hint.ONE_AT_A_TIME))
         case _:
             return stay(state, around)
+
+
+def release_time_s(people: int, settings: LaneSettings) -> float:
+    """How long the lane is free for so many who came together."""
+    return settings.release_time_s + (people - 1) * settings.each_person_s
 
 
 def _stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
@@ -107,7 +162,8 @@ def _stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
         case Outcome.GRANTED:
             effects: list[Effect] = []
             if settings.has_barrier:
-                effects.append(ReleaseBarrier(release_time_s=settings.release_time_s, visit=record.visit))
+                release_s = release_time_s(record.facts.people, settings)
+                effects.append(ReleaseBarrier(release_time_s=release_s, visit=record.visit))
             effects.append(ShowInstruction(instruction=Instruction.GO, reason=reason))
             used = consumed_by(record)
             if used is not None:
@@ -118,7 +174,8 @@ def _stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
             closing = Closing(until=Instant(at + settings.result_shown_s), is_present=state.is_present, alarm=alarm)
             return stay(closing, around, shown, *raised)
         case Outcome.REFERRED:
-            guard = WithGuard(record=record, until=Instant(at + settings.guard_limit_s), is_present=state.is_present)
+            until = Instant(at + settings.guard_limit_s)
+            guard = WithGuard(record=record, began_at=state.began_at, until=until, is_present=state.is_present)
             shown = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=reason)
             return stay(guard, around, shown, CallGuard(reason=reason), *raised)
         case _:
@@ -138,13 +195,13 @@ def _not_stored(state: Recording, at: Instant, around: Surroundings) -> VisitMov
 def with_guard(state: WithGuard, event: Event, around: Surroundings) -> VisitMove:
     record = state.record
     match event:
-        case GuardDecided():
+        case GuardDecided() if event.visit in (None, record.visit):
             outcome = Outcome.GRANTED if event.is_confirmed else Outcome.DENIED
             reason = Reason.GUARD_CONFIRMED if event.is_confirmed else Reason.GUARD_REFUSED
             decision = Decision(
                 outcome=outcome, reason=reason, check=record.decision.check, is_watched=record.decision.is_watched
             )
-            decided = replace(record, decision=decision, referred_for=record.decision.reason)
+            decided = replace(record, decision=decision, referred_for=record.decision.reason, guard=event.guard)
             answered = store_decision(decided, event.at, state, around)
             return replace(answered, effects=(*answered.effects, *_cleared(record)))
         case TimePassed() if event.at >= state.until:
@@ -152,16 +209,54 @@ def with_guard(state: WithGuard, event: Event, around: Surroundings) -> VisitMov
             left = guard_left(state, around)
             told = ShowInstruction(instruction=Instruction.TOO_SLOW)
             return replace(left, state=closing, effects=(*left.effects, told))
+        case MeasuredByHand() if record.decision.reason in _FOR_A_TEMPERATURE:
+            return _measured_by_hand(state, event, around)
+        case MaskSeen() if not event.is_worn:
+            return stay(state, around, ShowHint(hint=Hint.PUT_ON_MASK))
         case CredentialPresented():
-            return stay(state, around, ShowInstruction(instruction=Instruction.ONE_AT_A_TIME))
+            return stay(state, around, ShowHint(hint=Hint.ONE_AT_A_TIME))
         case _:
             return stay(state, around)
+
+
+def _measured_by_hand(state: WithGuard, event: MeasuredByHand, around: Surroundings) -> VisitMove:
+    """A guard's value stands for the first who was not normal; then the rules decide again."""
+    record = state.record
+    judgement = judge_by_hand(event.reading, around.rules.temperature)
+    if judgement.outcome is TemperatureOutcome.INDETERMINATE:
+        return stay(state, around)
+    judgements = list(record.facts.temperatures)
+    doubtful = [number for number, each in enumerate(judgements) if each.outcome is not TemperatureOutcome.NORMAL]
+    superseded = record.superseded
+    first = record.first_temperature
+    if doubtful:
+        replaced = judgements[doubtful[0]]
+        first, superseded = (replaced, superseded) if first is None else (first, (*superseded, replaced))
+        judgements[doubtful[0]] = judgement
+    elif len(judgements) < record.facts.people:
+        judgements.append(judgement)
+    else:
+        return stay(state, around)
+    facts = replace(record.facts, temperature=judgements[0], others=tuple(judgements[1:]), directory=around.directory)
+    again = replace(
+        record,
+        facts=facts,
+        rules=around.rules,
+        decision=decide(facts, around.rules),
+        first_temperature=first,
+        superseded=superseded,
+        referred_for=record.decision.reason,
+    )
+    stored = store_decision(again, event.at, state, around)
+    return replace(stored, effects=(*stored.effects, *_cleared(record)))
 
 
 def guard_left(state: WithGuard, around: Surroundings) -> VisitMove:
     """Nobody answers a stored referral any more."""
     record = state.record
-    abandoned = AbandonedRecord(visit=record.visit, at_step=VisitStep.CHECK, steps=record.steps)
+    abandoned = AbandonedRecord(
+        visit=record.visit, at_step=VisitStep.CHECK, steps=record.steps, mask_was_missing=record.mask_was_missing
+    )
     stored = StoreRecord(token=around.next_number, record=abandoned)
     return VisitMove(state=state, effects=(stored, *_cleared(record)), next_number=around.next_number + 1)
 
@@ -178,8 +273,9 @@ def passage_ended(state: Passing, end: PassageEnd, at: Instant, around: Surround
     record = PassageRecord(
         visit=state.record.visit,
         end=end,
-        household=verified.household if verified is not None else None,
+        household=household_of(code),
         pass_id=verified.pass_id if verified is not None else None,
+        people=state.record.facts.people,
     )
     stored = StoreRecord(token=around.next_number, record=record)
     closing = Closing(

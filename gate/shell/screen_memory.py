@@ -10,7 +10,8 @@ from gate.core import events as ev
 from gate.core.lane import Lane
 from gate.core.visit_states import Closing, Idle, VisitState
 from gate.screens import SHOWN_PASSAGES, AlarmShown, LostShown, PassageShown
-from gate.shell.screen_state import WELCOME, household_of
+from gate.shell.screen_state import WELCOME
+from model.credentials import household_of
 from model.identities import HouseholdId
 from model.records import DecisionRecord
 from passes.sealed import GuardEntry
@@ -48,10 +49,6 @@ class ScreenMemory:
         else:
             self.ended = None
         match event:
-            case ev.BellRung():
-                self.bell_since = self.bell_since or now
-            case ev.BellAnswered():
-                self.bell_since = None
             case ev.RecordStored():
                 self._decided(event.token, is_stored=True)
             case ev.RecordRefused():
@@ -65,10 +62,14 @@ class ScreenMemory:
 
     def _note_effect(self, effect: out.Effect, now: datetime) -> None:
         match effect:
-            case out.ShowInstruction(instruction=out.Instruction.ONE_AT_A_TIME):
-                self.hint = effect.instruction.value  # beside what the one who was first is told
+            case out.ShowHint():
+                self.hint = effect.hint.value  # beside the instruction, which stays
             case out.ShowInstruction():
                 self.told = effect
+            case out.RaiseAlarm(kind=out.AlarmKind.BELL):
+                self.bell_since = now
+            case out.ClearAlarm(kind=out.AlarmKind.BELL):
+                self.bell_since = None
             case out.RaiseAlarm():
                 if all(alarm.kind != effect.kind.value for alarm in self.alarms):
                     self.alarms = (*self.alarms, AlarmShown(kind=effect.kind.value, since=now))
@@ -85,6 +86,8 @@ class ScreenMemory:
             number=record.visit,
             outcome=record.decision.outcome.value,
             reason=record.decision.reason.value,
+            people=record.facts.people,
+            guard=record.guard,
             room=entry.room if entry is not None else None,
         )
 

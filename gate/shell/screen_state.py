@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, assert_never
 
 from gate.core.effects import Instruction, ShowInstruction
-from gate.core.lane import JOURNAL, Lane
+from gate.core.lane import Lane
 from gate.core.visit_states import Closing, Idle, Passing, Recording, Visiting, VisitState, WithGuard
 from gate.screens import (
     AlarmShown,
@@ -29,17 +29,16 @@ from gate.screens import (
     VisitShown,
 )
 from model.clock import Instant
-from model.credentials import CodeCheck, VerifiedCode
+from model.credentials import CodeCheck, VerifiedCode, VouchedHousehold, household_of
 from model.directory import Directory
 from model.identities import HouseholdId, VisitId
 from model.records import StepDone, VisitStep
 from model.rules import Decision
-from model.temperature import TemperatureJudgement
+from model.temperature import HandReading, TemperatureJudgement, Viewer
 from passes.sealed import GuardEntry
 
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 _AGE_ROUNDED_TO_S: Final = 60
-_CENTRE: Final = frozenset({"link", "centre"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +146,6 @@ def visit_number(state: VisitState) -> VisitId | None:
             assert_never(state)
 
 
-def household_of(check: CodeCheck | None) -> HouseholdId | None:
-    """Whom a genuine code belongs to."""
-    return check.credential.household if isinstance(check, VerifiedCode) else None
-
-
 def _progress(span: Span, instant: Instant) -> Progress:
     elapsed_s = min(max(instant - span.began, 0.0), span.lasts_s)
     return Progress(elapsed_s=round(elapsed_s, 2), lasts_s=span.lasts_s)
@@ -191,7 +185,7 @@ def _gate(facts: ScreenFacts) -> GateShown:
         has_barrier=settings.has_barrier,
         has_thermometer=facts.has_thermometer,
         steps=tuple(step.value for step in settings.steps),
-        mode=_mode(lane),
+        mode=lane.mode.value,
         clock=lane.clock_trust.value,
         now=_NEVER,
         rules_version=lane.rules.version,
@@ -202,23 +196,44 @@ def _gate(facts: ScreenFacts) -> GateShown:
     )
 
 
-def _mode(lane: Lane) -> str:
-    if lane.barrier.is_free:
-        return "way_free"
-    if JOURNAL in lane.lost or "thermometer" in lane.lost:
-        return "guard_only"
-    return "alone" if _CENTRE & lane.lost.keys() else "ready"
-
-
 def _resident(facts: ScreenFacts) -> ResidentScreen:
-    told = facts.told
+    told, state = facts.told, facts.lane.visit
     return ResidentScreen(
         instruction=told.instruction.value,
         reason=told.reason.value if told.reason is not None else None,
         question=told.question,
         hint=facts.hint,
         steps=_steps(facts.lane),
+        person=state.person if isinstance(state, Visiting) else 1,
+        people=_people(state),
+        body_c=_resident_sees_c(state, facts.lane),
     )
+
+
+def _people(state: VisitState) -> int:
+    match state:
+        case Visiting():
+            return state.people
+        case Recording() | WithGuard() | Passing():
+            return state.record.facts.people
+        case Idle() | Closing():
+            return 1
+        case _:
+            assert_never(state)
+
+
+def _resident_sees_c(state: VisitState, lane: Lane) -> float | None:
+    """The number last measured, where the rules show it to whom it belongs; never one of several people."""
+    if Viewer.RESIDENT not in lane.rules.temperature.shown_to or _people(state) > 1:
+        return None
+    match state:
+        case Visiting():
+            latest = state.measured
+        case Recording() | WithGuard() | Passing():
+            latest = state.record.facts.temperatures
+        case _:
+            return None
+    return latest[-1].body_c if latest else None
 
 
 def _steps(lane: Lane) -> tuple[StepShown, ...]:
@@ -246,10 +261,12 @@ class _Known:
     stage: str
     check: CodeCheck | None
     directory: Directory | None
-    temperatures: tuple[TemperatureJudgement | None, ...]
+    temperatures: tuple[TemperatureJudgement, ...]
     steps: tuple[StepDone, ...]
     answered_yes: tuple[str, ...]
     other_codes: int
+    people: int
+    mask_missing: bool = False
     step: VisitStep | None = None
     decision: Decision | None = None
 
@@ -281,7 +298,10 @@ def _visit(facts: ScreenFacts) -> VisitShown | None:
         colour=colour.name.lower() if colour is not None else None,
         pass_kind=credential.kind.name.lower() if credential is not None else None,
         isolation=listed.isolation.name.lower() if listed is not None else None,
-        temperatures=tuple(_temperature(each) for each in known.temperatures if each is not None),
+        identified_by_guard=isinstance(known.check, VouchedHousehold),
+        temperatures=tuple(_temperature(each, lane) for each in known.temperatures),
+        people=known.people,
+        mask_missing=known.mask_missing,
         answered_yes=known.answered_yes,
         other_codes=known.other_codes,
     )
@@ -295,7 +315,9 @@ def _known(state: VisitState, lane: Lane) -> _Known | None:
                 stage="visiting",
                 check=state.code.check if state.code is not None else None,
                 directory=lane.directory,
-                temperatures=(state.first_temperature, _second(state.first_temperature, state.temperature)),
+                temperatures=_in_order(state.first_temperature, state.superseded, state.measured),
+                people=state.people,
+                mask_missing=state.mask_missing,
                 steps=state.steps,
                 answered_yes=state.answered_yes,
                 other_codes=state.other_codes,
@@ -308,10 +330,8 @@ def _known(state: VisitState, lane: Lane) -> _Known | None:
                 stage=_STAGES[type(state)],
                 check=record.facts.code,
                 directory=record.facts.directory,
-                temperatures=(
-                    record.first_temperature,
-                    _second(record.first_temperature, record.facts.temperature),
-                ),
+                temperatures=_in_order(record.first_temperature, record.superseded, record.facts.temperatures),
+                people=record.facts.people,
                 steps=record.steps,
                 answered_yes=record.facts.answered_yes,
                 other_codes=record.other_codes,
@@ -330,17 +350,22 @@ _STAGES: Final[Mapping[type[VisitState], str]] = {
 }
 
 
-def _second(first: TemperatureJudgement | None, last: TemperatureJudgement | None) -> TemperatureJudgement | None:
-    """During the rest before the second measurement the first one is the last as well."""
-    return None if first is last else last
+def _in_order(
+    first: TemperatureJudgement | None,
+    superseded: tuple[TemperatureJudgement, ...],
+    standing: tuple[TemperatureJudgement, ...],
+) -> tuple[TemperatureJudgement, ...]:
+    """Those that were replaced, then those that stand."""
+    return (*((first,) if first is not None else ()), *superseded, *standing)
 
 
-def _temperature(judgement: TemperatureJudgement) -> TemperatureShown:
+def _temperature(judgement: TemperatureJudgement, lane: Lane) -> TemperatureShown:
     return TemperatureShown(
         outcome=judgement.outcome.value,
         why=judgement.why.value if judgement.why is not None else None,
-        body_c=judgement.body_c,
+        body_c=judgement.body_c if Viewer.GUARD in lane.rules.temperature.shown_to else None,
         site=judgement.site.value,
+        by_hand=isinstance(judgement.reading, HandReading),
     )
 
 

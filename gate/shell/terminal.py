@@ -41,6 +41,7 @@ from journal.errors import JournalError
 from journal.store import Journal
 from model.clock import Instant
 from model.directory import Directory
+from model.reasons import Reason
 from model.records import ConflictRecord, ConsumedCode, StartedRecord
 from model.temperature import SensorFault, ThermometerUnavailable
 from passes.holder import step_at
@@ -68,7 +69,7 @@ _SIGNALS: Final = {
 }
 
 # Reported, and never louder than what the person is told: whoever has a fever is asked to wait for the guard.
-_SILENT: Final = frozenset({out.AlarmKind.FEVER})
+_SILENT: Final = frozenset({out.AlarmKind.FEVER, out.AlarmKind.BELL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +302,7 @@ class Terminal:
                 self._ordered(item)
             case Noted():
                 self._writer.store(out.StoreRecord(token=NO_ANSWER, record=item.record))
+                item.noted()
             case ev.DirectoryReplaced():
                 self._reader.directory = item.directory
                 self._note_directory(item.directory)
@@ -365,6 +367,8 @@ class Terminal:
                 self._writer.store(effect)
             case out.ShowInstruction():
                 self._show(effect)
+            case out.ShowHint():
+                log.info("hinted hint=%s", effect.hint.value)
             case out.StartMeasurement():
                 self._measure(effect.request)
             case out.RaiseAlarm():
@@ -379,6 +383,8 @@ class Terminal:
                     self._report()
             case out.CallGuard():
                 log.info("guard_called reason=%s", effect.reason.value)
+                if effect.reason is Reason.RESIDENT_CALLS:
+                    self._signal(Signal.GUARD)
             case out.PublishUsed():
                 if self._bus is not None:
                     self._bus.tell_used(effect.pass_id, effect.step)

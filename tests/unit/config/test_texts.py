@@ -7,8 +7,8 @@ import pytest
 
 from config.problems import SettingsError
 from config.text_files import LANGUAGES, TEXT_FOLDER, Texts, load_texts
-from drivers.ports import Component
-from gate.core.effects import AlarmKind, Instruction
+from drivers.ports import CameraHint, Component
+from gate.core.effects import AlarmKind, Hint, Instruction
 from model.reasons import Outcome, Reason
 
 TABLES = [field.name for field in fields(Texts) if field.name != "language"]
@@ -21,6 +21,7 @@ def test_everything_a_gate_can_say_has_words(language: str) -> None:
     assert set(texts.outcomes) == set(Outcome)
     assert set(texts.reasons) == set(Reason)
     assert set(texts.instructions) == {instruction.value for instruction in Instruction}
+    assert set(texts.hints) == {hint.value for kind in (Hint, CameraHint) for hint in kind}
     assert set(texts.alarms) == {kind.value for kind in AlarmKind}
     assert {component.value for component in Component} <= set(texts.components)
     assert all(words.strip() for name in TABLES for words in getattr(texts, name).values())

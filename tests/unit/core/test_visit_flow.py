@@ -7,9 +7,11 @@ import pytest
 
 from gate.core.effects import (
     AlarmKind,
+    Hint,
     Instruction,
     PublishUsed,
     ReleaseBarrier,
+    ShowHint,
     ShowInstruction,
     StartMeasurement,
     StoreRecord,
@@ -280,7 +282,8 @@ class TestCodes:
 
     def test_second_different_pass_waits_and_is_counted_but_never_replaces_the_first(self) -> None:
         visit = scene(settings(steps=MEASURE_SCAN)).comes().shows().shows(SOMEBODY_ELSE)
-        assert visit.told() is Instruction.ONE_AT_A_TIME
+        assert ShowHint(hint=Hint.ONE_AT_A_TIME) in visit.last
+        assert visit.told() is Instruction.HOLD_FOREHEAD  # what the first one has to do stays on the screen
         visit.measures().stored()
         (decision,) = visit.decisions
         assert decision.other_codes == 1
@@ -299,5 +302,5 @@ class TestCodes:
     @pytest.mark.parametrize("detail", [RefusalDetail.FORGED, RefusalDetail.EXPIRED])
     def test_code_while_recording_or_with_the_guard_waits(self, detail: RefusalDetail) -> None:
         recording = scene(scan_only(), rules=UNMEASURED).shows().shows(refused(detail))
-        assert recording.told() is Instruction.ONE_AT_A_TIME
+        assert recording.last == (ShowHint(hint=Hint.ONE_AT_A_TIME),)
         assert len(recording.decisions) == 1

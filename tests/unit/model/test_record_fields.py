@@ -24,6 +24,7 @@ from model.records import (
     ConflictRecord,
     ConsumedCode,
     DecisionRecord,
+    DutyRecord,
     LookupRecord,
     ModeRecord,
     PassageEnd,
@@ -103,6 +104,7 @@ RECORDS: dict[str, Record] = {
     "mode": ModeRecord(component="thermometer", is_available=False, why="absent"),
     "clock": ClockRecord(trust=ClockTrust.NTP, jumped_s=-3.00049),
     "started": StartedRecord(program="0.1.0", rules_version=12, directory_version=None),
+    "duty": DutyRecord(guard=GuardId("li_wei"), before=None),
     "lookup": LookupRecord(guard=GuardId("li_wei"), households=(HOUSEHOLD,), more_found=False),
 }
 
@@ -158,6 +160,8 @@ def test_all_inputs_of_a_decision_stand_in_its_body() -> None:
         "temperature",
         "code_is_used",
         "answered_yes",
+        "people",
+        "others",
     }
     _, body = fields_of(GRANTED)
     assert {
@@ -171,6 +175,8 @@ def test_all_inputs_of_a_decision_stand_in_its_body() -> None:
         "code_used",
         "answered_yes",
         "rules",
+        "people",
+        "other_temperatures",
     } <= set(body)
 
 
