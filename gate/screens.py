@@ -1,7 +1,8 @@
 """Messages between a terminal and its kiosk, over a Unix socket: JSON, one object per line, UTF-8.
 
 The terminal listens. At once after a connection and at every change it sends the whole screen, {"screen": ScreenState};
-only the newest counts, so that a kiosk that reads slowly misses pictures and never the last one. The kiosk sends
+only the newest counts, so that a kiosk that reads slowly misses pictures and never the last one. Where nothing changes
+it sends the screen again at least every 2 s: a terminal that says nothing for 3 s is dead to its kiosk. The kiosk sends
 {"number": N, "order": {"kind": …}} and gets one {"number": N, "answer": Answer} for each. Codes stand in the messages,
 never words: words hang on them in config/texts. Masked names and rooms are for the guard's view alone; nothing of a
 message is ever logged.
@@ -181,7 +182,11 @@ class GateShown(Message):
 
 
 class ScreenState(Message):
-    """Everything that a kiosk can show. The resident's page gets `resident` and the codes of `lost`, nothing more."""
+    """Everything that a kiosk can show.
+
+    The resident's page gets `resident`, the gate's number, direction, mode and time, whether the bell was rung, and the
+    codes of `lost`: nothing more.
+    """
 
     v: Literal[1] = 1
     revision: Number

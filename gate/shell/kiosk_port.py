@@ -42,6 +42,8 @@ SEND_WITHIN_S: Final = 5.0
 SCREEN_INTERVAL_S: Final = 0.05
 """Between two screens of one cause after another; a new instruction to the resident waits only AT_ONCE_INTERVAL_S."""
 AT_ONCE_INTERVAL_S: Final = 0.005
+REPEAT_S: Final = 1.5
+"""The screen is sent again after so long without a line: a kiosk takes silence of 3 s for a dead terminal."""
 MAX_PATH_BYTES: Final = 107
 """sun_path of unix(7) has 108 bytes, the last of which is 0."""
 SEND_BUFFER_BYTES: Final = 16 * 1024
@@ -250,7 +252,11 @@ class _Client:
 
     async def _send(self) -> None:
         while True:
-            await self._news.wait()
+            try:
+                async with asyncio.timeout(REPEAT_S):
+                    await self._news.wait()
+            except TimeoutError:
+                self._wants_screen = True
             self._news.clear()
             while self._answers or self._wants_screen:
                 if not await self._send_line(self._next_line()):

@@ -409,3 +409,15 @@ def test_longest_path_that_is_allowed_works(tmp_path: Path, monkeypatch: pytest.
     path = Path("k" * kiosk_port.MAX_PATH_BYTES)
     listen(path).close()
     assert path.is_socket()
+
+
+def test_screen_that_does_not_change_is_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kiosk_port.REPEAT_S < 2.0  # what gate.screens promises
+    monkeypatch.setattr(kiosk_port, "REPEAT_S", 0.05)
+
+    def person(port: Port) -> None:
+        with wire(port) as client:
+            revisions = [line.screen.revision for line in (client.line() for _ in range(4)) if line.screen is not None]
+            assert revisions == [0, 0, 0, 0]
+
+    serve(tmp_path, person)
