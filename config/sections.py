@@ -185,6 +185,9 @@ class Visit(Section):
         default=(), max_length=8, description="names of questions that the text files have, up to 8"
     )
     check_by_guard: bool = Field(default=False, description="true: a person looks at the card and confirms")
+    approach_s: float = Field(
+        default=6.0, ge=0, le=30, description="a sensor that sees no forehead yet is asked again for so long, 0 to 30 s"
+    )
     retest_after_s: float = Field(default=5.0, ge=1, le=600, description="rest before a second measurement, 1 to 600 s")
     walk_away_after_s: float = Field(default=3.0, ge=0.5, le=60, description="an empty lane ends a visit, 0.5 to 60 s")
     guard_limit_s: float = Field(default=120.0, ge=5, le=3600, description="wait for the guard, 5 s to an hour")
@@ -195,6 +198,9 @@ class Visit(Section):
 
 class Release(Section):
     release_time_s: float = Field(default=5.0, gt=0, le=60, description="how long a grant frees the lane, up to 60 s")
+    each_person_s: float = Field(
+        default=3.0, ge=0, le=30, description="longer for each further person of a family or crew, 0 to 30 s"
+    )
     held_open_after_s: float = Field(default=15.0, gt=0, le=3600, description="an open door alarms then, up to an hour")
     emergency_release_s: float = Field(
         default=10.0, gt=0, le=600, description="the guard's emergency button, up to 600 s"
