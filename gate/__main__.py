@@ -28,7 +28,7 @@ from drivers.errors import DriverError
 from drivers.gpio import PinFactory, open_pin_factory
 from drivers.mlx90614 import Mlx90614, Mlx90614Settings
 from drivers.mlx90614_words import Mlx90614Variant
-from drivers.ports import ContactRole, Device
+from drivers.ports import Component, ContactRole, Device
 from drivers.serial_scanner import SerialScanner, SerialScannerSettings
 from gate.core.lane import Lane
 from gate.core.settings import LaneSettings
@@ -38,7 +38,7 @@ from gate.shell.household_lookup import load_device_key
 from gate.shell.kiosk_desk import DeskSettings, KioskDesk
 from gate.shell.link_to_centre import LINK, LinkToCentre
 from gate.shell.log_queue import start_logging
-from gate.shell.records import LAST_GOOD_TIME
+from gate.shell.records import LAST_GOOD_TIME, Duty, read_duty
 from gate.shell.service_manager import tell
 from gate.shell.terminal import Devices, Terminal
 from gate.shell.wall_clock import WallClock
@@ -132,14 +132,16 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
         commits = Commits(journal, on_appended=centre.wake if centre is not None else lambda: None)
         pins = open_pin_factory(settings.gpio.pin_factory)
         directory = held.directory if held is not None else None
+        duty = read_duty(journal)
         lane = Lane(
+            duty=duty.guard if duty is not None else None,
             settings=lane_settings(settings),
             rules=rules,
             directory=directory,
             clock_trust=clock.trust,
             lost={LINK: "connecting" if centre is not None else "not_configured"},
         )
-        desk = _kiosk_desk(settings, lane=lane, clock=clock, journal=journal, held=held)
+        desk = _kiosk_desk(settings, lane=lane, clock=clock, journal=journal, held=held, duty=duty)
         if desk is not None and centre is not None:
             centre.on_directory = desk.offer_directory
         terminal = Terminal(
@@ -173,7 +175,13 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
 
 
 def _kiosk_desk(
-    settings: TerminalSettings, *, lane: Lane, clock: WallClock, journal: Journal, held: DirectoryDocument | None
+    settings: TerminalSettings,
+    *,
+    lane: Lane,
+    clock: WallClock,
+    journal: Journal,
+    held: DirectoryDocument | None,
+    duty: Duty | None,
 ) -> KioskDesk | None:
     if not settings.kiosk.enabled:
         return None
@@ -186,7 +194,7 @@ def _kiosk_desk(
         guards_file=GuardsFile(guards_path, partial(_guards, guards_path)) if guards_path is not None else None,
         private=load_device_key(bus_key) if bus_key is not None else None,
     )
-    return KioskDesk(desk, lane=lane, clock=clock, journal=journal, held=held)
+    return KioskDesk(desk, lane=lane, clock=clock, journal=journal, held=held, duty=duty)
 
 
 def _guards(path: Path) -> list[GuardAccount]:
@@ -209,6 +217,9 @@ def lane_settings(settings: TerminalSettings) -> LaneSettings:
         questions=visit.questions,
         check_by_guard=visit.check_by_guard,
         site=settings.thermometer.site if settings.thermometer is not None else Site.FOREHEAD,
+        has_thermometer=settings.thermometer is not None,
+        scanners=_scanners(settings),
+        approach_s=visit.approach_s,
         retest_after_s=visit.retest_after_s,
         has_presence_contact=settings.has_contact(InputRole.PRESENCE),
         walk_away_after_s=visit.walk_away_after_s,
@@ -218,11 +229,20 @@ def lane_settings(settings: TerminalSettings) -> LaneSettings:
         has_barrier=settings.barrier is not None,
         has_door_contact=settings.has_contact(InputRole.DOOR),
         release_time_s=release.release_time_s,
+        each_person_s=release.each_person_s,
         held_open_after_s=release.held_open_after_s,
         emergency_release_s=release.emergency_release_s,
         door_settle_s=max(DOOR_SETTLE_S, *(contact.debounce_s + DOOR_REBOUND_S for contact in doors), 0.0),
         rex_is_allowed=visit.rex_is_allowed,
     )
+
+
+def _scanners(settings: TerminalSettings) -> frozenset[str]:
+    mounted = (
+        (Component.SERIAL_SCANNER, settings.serial_scanner),
+        (Component.CAMERA_SCANNER, settings.camera_scanner),
+    )
+    return frozenset(component.value for component, scanner in mounted if scanner is not None)
 
 
 def make_devices(settings: TerminalSettings, pins: PinFactory) -> Devices:

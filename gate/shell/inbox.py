@@ -30,9 +30,10 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """Something that the shell records by itself and that nobody waits for."""
+    """Something that the shell records by itself. noted: it is on its way to the disk."""
 
     record: Record
+    noted: Callable[[], None]
 
 
 InboxItem = Reading | ev.Event | Answered | UsedElsewhere | Ordered | Noted

@@ -37,6 +37,7 @@ from gate.shell.guards import Guards, GuardsFile, GuardsUnreadable, Tokens, is_p
 from gate.shell.household_lookup import LookedUp, PassMemory, Register, find_household, find_room, open_register
 from gate.shell.inbox import InboxItem, Noted, Ordered
 from gate.shell.kiosk_port import KioskPort, KioskPortError
+from gate.shell.records import Duty
 from gate.shell.screen_memory import ScreenMemory
 from gate.shell.screen_state import ScreenFacts, StillScreen, at_moment, directory_age_s, still_of
 from gate.shell.wall_clock import WallClock
@@ -91,9 +92,10 @@ class KioskDesk:
         clock: WallClock,
         journal: Journal,
         held: DirectoryDocument | None,
+        duty: Duty | None = None,
         is_pin: Callable[[str, str], bool] = is_pin_of,
     ) -> None:
-        """held: the directory at the start. is_pin(pin_hash, pin): blocks, and is called in a thread."""
+        """held, duty: as they were saved. is_pin(pin_hash, pin): blocks, and is called in a thread."""
         self._settings = settings
         self._clock = clock
         self._journal = journal
@@ -105,7 +107,7 @@ class KioskDesk:
         self._passes = PassMemory()
         self._register: Register | None = None
         self._facts = JournalFacts(backlog=0, used_percent=0)
-        self._duty: DutyShown | None = None
+        self._duty = duty
         self._still: StillScreen | None = None
         self._seen_age_s: int | None = None
         self._revision = 0
@@ -127,8 +129,8 @@ class KioskDesk:
             self._show_hint_for_a_while()
         if isinstance(event, ev.CredentialPresented) and isinstance(event.check, VerifiedCode):
             self._passes.note(event.check.credential.pass_id, event.check.credential.household)
-        if isinstance(event, ev.DutyChanged):
-            self._note_duty(event.guard)
+        if lane.duty != (self._duty.guard if self._duty is not None else None):
+            self._duty = Duty(guard=lane.duty, since=self._clock.now()) if lane.duty is not None else None
         # A wait for the disk mostly ends before anybody could read it.
         self._port.changed(at_once=is_told and self._memory.told.instruction is not out.Instruction.WAIT)
 
@@ -218,7 +220,7 @@ class KioskDesk:
         for guard in self._guards.replace(accounts):
             self._tokens.end(guard)
         log.info("guards_read guards=%d", len(accounts))
-        if self._duty is not None and self._guards.find(GuardId(self._duty.guard)) is None:
+        if self._duty is not None and self._guards.find(self._duty.guard) is None:
             await self._change_duty(None)
         self._port.changed(at_once=False)
 
@@ -234,7 +236,7 @@ class KioskDesk:
             return Answer(is_done=False, why=why, wait_s=judged.wait_s or None)
         guard = judged.account.guard
         self._tokens.end_all_but(guard)  # from here on nobody orders in the name of who had the gate before
-        if self._duty is None or self._duty.guard != guard:
+        if self._memory.lane.duty != guard:
             answer = await self._change_duty(guard)
             if not answer.is_done:
                 return answer
@@ -247,13 +249,12 @@ class KioskDesk:
         self._tokens.end_all_but(guard)
         return await self._ask_lane(lambda lane, at: _taken(lane, ev.DutyChanged(at=at, guard=guard)))
 
-    def _note_duty(self, guard: GuardId | None) -> None:
-        if guard is None:
-            self._duty = None
-            return
-        account = self._guards.find(guard)
-        name = account.name if account is not None else guard
-        self._duty = DutyShown(guard=guard, name=name, since=self._clock.now())
+    def _duty_shown(self) -> DutyShown | None:
+        if self._duty is None:
+            return None
+        account = self._guards.find(self._duty.guard)
+        name = account.name if account is not None else self._duty.guard
+        return DutyShown(guard=self._duty.guard, name=name, since=self._duty.since)
 
     async def _give_to_lane(self, order: LaneOrder, guard: GuardId | None) -> Answer:
         return await self._ask_lane(partial(take_order, order, guard))
@@ -275,10 +276,16 @@ class KioskDesk:
             return _refused(Refusal.JOURNAL)
         looked_up = await asyncio.to_thread(self._look_up, register, order)
         households = tuple(HouseholdId(found.household) for found in looked_up.found)
-        self._post(Noted(record=LookupRecord(guard=guard, households=households, more_found=looked_up.more_found)))
+        await self._note(LookupRecord(guard=guard, households=households, more_found=looked_up.more_found))
         if not looked_up.found:
             return _refused(Refusal.NOT_FOUND)
         return Answer(is_done=True, found=looked_up.found, more_found=looked_up.more_found)
+
+    async def _note(self, record: LookupRecord) -> None:
+        """Returns when the record is on its way to the disk, so that nobody sees what is not recorded."""
+        noted: asyncio.Future[Refusal | None] = asyncio.get_running_loop().create_future()
+        self._post(Noted(record=record, noted=lambda: _settle(noted, None)))
+        await noted
 
     def _look_up(self, register: Register, order: FindHousehold) -> LookedUp:
         if order.pass_id:
@@ -306,7 +313,7 @@ class KioskDesk:
             hint=memory.hint or memory.camera_hint,
             ended=memory.ended,
             view=view,
-            duty=self._duty,
+            duty=self._duty_shown(),
             guards=tuple(GuardShown(guard=each.guard, name=each.name) for each in self._guards.accounts),
             bell_since=memory.bell_since,
             passages=memory.passages,

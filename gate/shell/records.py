@@ -4,6 +4,8 @@ import logging
 from bisect import insort
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 from gate.core.effects import StoreRecord
@@ -14,8 +16,10 @@ from journal.body import build_body
 from journal.commits import Commits, MakeBody
 from journal.envelope import Envelope
 from journal.errors import AlreadyConsumed, JournalError, RecordInvalid
+from journal.store import Journal
 from model.clock import Instant, Timestamp
-from model.records import ConsumedCode, DecisionRecord, ModeRecord, Record, consumed_by, fields_of
+from model.identities import GuardId
+from model.records import ConsumedCode, DecisionRecord, DutyRecord, ModeRecord, Record, consumed_by, fields_of
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +28,19 @@ MAX_UNWRITTEN: Final = 1_000
 SLOW_COMMIT_S: Final = 5.0
 PROBE_INTERVAL_S: Final = 10.0
 LAST_GOOD_TIME: Final = "last_good_time"
+DUTY: Final = "duty"
 NO_ANSWER: Final = 0
 """Token of a record that nobody waits for; the core counts from 1."""
+
+_NO_STATE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """The guard who has the gate, and since when."""
+
+    guard: GuardId
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +48,7 @@ class _Unwritten:
     token: int
     body: MakeBody
     number: int  # in the order in which it happened
+    state: Mapping[str, str]  # saved with the record, in the same transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +85,18 @@ class RecordWriter:
 
     def store(self, order: StoreRecord) -> None:
         """Order one commit; never blocks. The body states the moment at which the core decided."""
-        body = _body_of(order.record, self._clock.timestamp())
+        at = self._clock.timestamp()
+        body, state = _body_of(order.record, at), _state_of(order.record, at)
         used = consumed_by(order.record)
         consume = (used,) if used is not None else ()
         self._number += 1
-        happened = _Unwritten(token=order.token, body=body, number=self._number)
+        happened = _Unwritten(token=order.token, body=body, number=self._number, state=state)
         if self._unwritten and not isinstance(order.record, DecisionRecord):
             self._keep(happened)  # behind those that came first
             return
         # A decision that is not on disk in time decides nothing, so it is not written later: the guard has taken over.
         kept = None if isinstance(order.record, DecisionRecord) else happened
-        self._submit(order.token, body, consume, kept)
+        self._submit(order.token, body, consume, kept, state)
 
     def look(self, now: Instant) -> None:
         """Called about once a second: a commit that hangs is a lost journal; a lost journal is tried again."""
@@ -90,7 +107,7 @@ class RecordWriter:
             self._probed_at = now
             if self._unwritten:
                 first = self._unwritten.pop(0)
-                self._submit(first.token, first.body, (), first)
+                self._submit(first.token, first.body, (), first, first.state)
             else:
                 probe = ModeRecord(component=JOURNAL, is_available=False, why="unavailable")
                 self._submit(NO_ANSWER, _body_of(probe, self._clock.timestamp()), (), None)
@@ -108,7 +125,7 @@ class RecordWriter:
                 self._tell(ComponentChanged(at=at, component=JOURNAL, is_available=True))
             if self._unwritten:
                 following = self._unwritten.pop(0)
-                self._submit(following.token, following.body, (), following)
+                self._submit(following.token, following.body, (), following, following.state)
             return
         if kept is not None and not isinstance(outcome, RecordInvalid):
             self._keep(kept)
@@ -119,9 +136,17 @@ class RecordWriter:
                 return
         self._lost(type(outcome).__name__)
 
-    def _submit(self, token: int, body: MakeBody, consume: tuple[ConsumedCode, ...], kept: _Unwritten | None) -> None:
+    def _submit(
+        self,
+        token: int,
+        body: MakeBody,
+        consume: tuple[ConsumedCode, ...],
+        kept: _Unwritten | None,
+        state: Mapping[str, str] = _NO_STATE,
+    ) -> None:
         self._waiting[token] = self._clock.instant()
-        state = {LAST_GOOD_TIME: self._clock.now().isoformat()} if self._clock.trust.is_trusted else None
+        if self._clock.trust.is_trusted:
+            state = {**state, LAST_GOOD_TIME: self._clock.now().isoformat()}
 
         def on_done(outcome: Envelope | JournalError) -> None:
             self._post(Answered(token=token, outcome=outcome, kept=kept))
@@ -140,6 +165,24 @@ class RecordWriter:
             self._is_lost = True
             self._probed_at = self._clock.instant()
             self._tell(ComponentChanged(at=self._clock.instant(), component=JOURNAL, is_available=False, why=why))
+
+
+def read_duty(journal: Journal) -> Duty | None:
+    """Who had the gate when the terminal ended; None for nobody, and for a state that can't be read."""
+    saved = journal.get_state(DUTY)
+    if not saved:
+        return None
+    guard, _, since = saved.partition(" ")
+    try:
+        return Duty(guard=GuardId(guard), since=datetime.fromisoformat(since).astimezone(UTC))
+    except ValueError:
+        return None
+
+
+def _state_of(record: Record, at: Timestamp) -> Mapping[str, str]:
+    if not isinstance(record, DutyRecord):
+        return _NO_STATE
+    return {DUTY: f"{record.guard} {at.wall.isoformat()}" if record.guard is not None else ""}
 
 
 def _body_of(record: Record, at: Timestamp) -> MakeBody:

@@ -6,11 +6,13 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from shell_world import COMMUNITY, HOUSEHOLD, Bench
+from shell_world import COMMUNITY, HOUSEHOLD, NOON, Bench
 
 from drivers.ports import CameraHint, CameraHintChanged
 from gate.core.events import ComponentChanged
@@ -30,6 +32,8 @@ from gate.shell import guard_orders, terminal
 from gate.shell.guards import GuardAccount, GuardsFile, GuardsUnreadable, Tokens
 from gate.shell.inbox import InboxItem
 from gate.shell.kiosk_desk import DeskSettings, KioskDesk
+from gate.shell.records import read_duty
+from journal.body import build_body
 from journal.errors import JournalFull
 from model.identities import DeviceId, GuardId
 from passes.directory import DirectoryDocument
@@ -47,6 +51,8 @@ class KioskBench(Bench):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        duty = read_duty(self.journal)
+        self.terminal.lane = replace(self.terminal.lane, duty=duty.guard if duty is not None else None)
         self.accounts = [
             GuardAccount(guard=GuardId(guard), name=NAMES[guard], pin_hash=pin) for guard, pin in PINS.items()
         ]
@@ -70,12 +76,15 @@ class KioskBench(Bench):
             clock=self.clock,
             journal=self.journal,
             held=self.document,
+            duty=duty,
             is_pin=lambda pin_hash, pin: pin_hash == pin,
         )
         self.terminal._screens = self.desk
 
-    def kinds(self) -> list[str]:
-        return [json.loads(body)["kind"] for body in self.bodies()]
+    def recorded(self, kind: str) -> list[dict[str, Any]]:
+        """Bodies of this kind, once everything that was ordered is on the disk."""
+        self.commits.stop()
+        return [body for body in map(json.loads, self.bodies()) if body["kind"] == kind]
 
     def ask_guard(self) -> None:
         """Somebody comes whose temperature can't be measured: the guard is asked."""
@@ -164,6 +173,7 @@ def test_nothing_of_a_person_is_logged(bench: KioskBench, caplog: pytest.LogCapt
         assert visit is not None
         assert wire.order(FindHousehold(token=token, room=ROOM)).found[0].room == ROOM
         wire.order(MeasureByHand(token=token, visit=visit.number, body_c=38.4, site="ear", thermometer="infrared"))
+        wire.screen(lambda screen: is_told("guard_comes")(screen) and screen.resident.reason == "temperature_high")
         wire.order(DecideVisit(token=token, visit=visit.number, is_confirmed=True))
         wire.screen(is_told("go"))
         logged = caplog.text
@@ -308,6 +318,33 @@ def test_order_that_means_nothing_now_is_not_called_done(bench: KioskBench) -> N
     play(bench, person)
 
 
+def test_duty_outlives_a_restart_and_its_tokens_do_not(tmp_path: Path) -> None:
+    bench, tokens = KioskBench(tmp_path), []
+    play(bench, lambda wire: tokens.append(wire.sign_in("li_wei", PINS["li_wei"])))
+    bench.close()
+    bench = KioskBench(tmp_path)
+
+    def person(wire: KioskWire) -> None:
+        duty = wire.screen().duty
+        assert duty is not None
+        assert (duty.guard, duty.name) == ("li_wei", "李卫")
+        assert duty.since == NOON
+        assert wire.order(SignOut(token=tokens[0])) == refused(Refusal.NOT_SIGNED_IN)
+        assert wire.order(SignOut(token=wire.sign_in("li_wei", PINS["li_wei"]))).is_done
+
+    play(bench, person)
+    duties = bench.recorded("duty")
+    assert [(duty["guard"], duty["before"]) for duty in duties] == [("li_wei", None), (None, "li_wei")]
+    assert read_duty(bench.journal) is None
+    bench.close()
+
+
+def test_duty_that_was_saved_badly_is_nobodys(bench: KioskBench) -> None:
+    for saved in ("li_wei", "li_wei yesterday", ""):
+        bench.journal.append(build_body("mode", bench.clock.timestamp(), {}), state={"duty": saved})
+        assert read_duty(bench.journal) is None
+
+
 def test_sign_out_ends_the_duty_and_its_tokens(bench: KioskBench) -> None:
     def person(wire: KioskWire) -> None:
         token = wire.sign_in("li_wei", PINS["li_wei"])
@@ -346,7 +383,7 @@ def test_look_up_is_recorded_without_a_name(bench: KioskBench) -> None:
         assert wire.order(unread).found[0].household == HOUSEHOLD
 
     play(bench, person)
-    lookups = [body for body in map(json.loads, bench.bodies()) if body["kind"] == "lookup"]
+    lookups = bench.recorded("lookup")
     assert [(body["guard"], body["households"]) for body in lookups] == [
         ("li_wei", [HOUSEHOLD]),
         ("li_wei", []),
@@ -364,7 +401,7 @@ def test_directory_that_is_not_sealed_for_this_gate_closes_the_register(bench: K
         assert wire.order(FindHousehold(token=token, room=ROOM)) == refused(Refusal.NO_REGISTER)
 
     play(bench, person)
-    assert "lookup" not in bench.kinds()
+    assert bench.recorded("lookup") == []
 
 
 def test_what_needs_a_record_is_refused_while_the_journal_is_lost(
