@@ -12,6 +12,7 @@ from typing import Final, assert_never
 from gate.core.effects import Instruction, ShowInstruction
 from gate.core.lane import Lane
 from gate.core.visit_states import Closing, Idle, Passing, Recording, Visiting, VisitState, WithGuard
+from gate.core.visit_verdict import release_time_s
 from gate.screens import (
     AlarmShown,
     BarrierShown,
@@ -157,19 +158,28 @@ def _span(lane: Lane) -> Span | None:
         case Visiting() if state.retest_at is not None:
             return _ending(state.retest_at, settings.retest_after_s)
         case Visiting():
-            return _ending(state.step_until, settings.step_limit_s[state.step])
+            waits_for_guard = state.is_held or (state.step is VisitStep.SCAN and _has_no_scanner(lane))
+            lasts_s = settings.guard_limit_s if waits_for_guard else settings.step_limit_s[state.step]
+            return _ending(state.step_until, lasts_s)
         case WithGuard():
             return _ending(state.until, settings.guard_limit_s)
         case Passing():
             until = lane.barrier.release_until
-            lasts_s = settings.release_time_s if settings.has_barrier else settings.result_shown_s
-            return _ending(until, lasts_s) if until is not None else None
+            people = state.record.facts.people
+            extra_s = release_time_s(people, settings) - release_time_s(1, settings)
+            shown_s = settings.release_time_s if settings.has_barrier else settings.result_shown_s
+            return _ending(until, shown_s + extra_s) if until is not None else None
         case Closing():
             return _ending(state.until, settings.result_shown_s)
         case Idle() | Recording():
             return None
         case _:
             assert_never(state)
+
+
+def _has_no_scanner(lane: Lane) -> bool:
+    scanners = lane.settings.scanners
+    return bool(scanners) and scanners <= lane.lost.keys()
 
 
 def _ending(until: Instant, lasts_s: float) -> Span:
