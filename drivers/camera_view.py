@@ -3,8 +3,8 @@
 Rules: a code counts once while it stays in view, and again after it was out of view for repeat_window_s. More than
 one different code in a frame is reported as such, once. While the lane is awake every frame is read, and thoroughly
 (zbar too) the first, every THOROUGH_EVERY-th, and each miss while a code is held up. While it sleeps a frame is read
-every SLEEPING_READ_S, so that nothing that failed to wake it is ever missed for longer. What looks like a code and is
-not read keeps it awake, for at most HELD_MAX_S.
+every SLEEPING_READ_S, thoroughly every SLEEPING_THOROUGH_EVERY-th, so that nothing that failed to wake it is ever
+missed for longer. What looks like a code and is not read keeps it awake, for at most HELD_MAX_S.
 """
 
 import time
@@ -26,6 +26,7 @@ from model.credentials import Scanner
 THOROUGH_EVERY = 3
 IN_VIEW_FRAMES = 5  # frames after the last code in which every miss is read thoroughly: a code is being held up
 SLEEPING_READ_S = 1.0
+SLEEPING_THOROUGH_EVERY = 10
 HELD_MAX_S = 20.0
 LOOK_EVERY_S = 0.2
 LOOK_COST_SHARE = 1 / 6  # of the time that a look may take on a slow board; looks become rarer, never dearer
@@ -111,7 +112,8 @@ class View:
             self._reads = THOROUGH_EVERY - 1  # the first picture of whoever comes is read thoroughly
         self._reads += 1
         is_held_up = self._frames_since_code < IN_VIEW_FRAMES
-        thoroughly = is_held_up or self._reads % THOROUGH_EVERY == 0
+        every = THOROUGH_EVERY if is_awake else SLEEPING_THOROUGH_EVERY
+        thoroughly = is_held_up or self._reads % every == 0
         if not frame.is_new and (self._was_thorough or not thoroughly):
             return self._last  # the same pixels read the same way again would say the same
         self._was_thorough = thoroughly

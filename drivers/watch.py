@@ -25,6 +25,7 @@ NOISE_LEVELS_MAX: Final = 3.0  # more than that is no noise any more
 AWAKE_S: Final = 2.0
 SAME_EXPOSURE: Final = 0.1
 BLACK_LEVEL: Final = 20.0  # noise of a covered sensor at its highest gain: 8 on the average, 15 at most
+BLACK_SHARE: Final = 0.02  # of the cells: what rises above it in fewer is a glimmer
 LIT_SHARE: Final = 1 / 16  # of the longest exposure: a picture that needs no more is of a lit lane
 SUDDEN_S: Final = 3.0  # a metering that runs to its end takes less
 COVERED_AFTER_S: Final = 5.0
@@ -103,7 +104,7 @@ class Sight:
 
     def note(self, picture: Thumbnail, exposure: Exposure | None, limits: ExposureLimits | None, at: Instant) -> None:
         """Take the small copy of a frame in."""
-        if float(np.percentile(picture[::2, ::2], 98)) >= BLACK_LEVEL:
+        if np.count_nonzero(picture >= BLACK_LEVEL) >= BLACK_SHARE * picture.size:
             self._sees(exposure, limits, at)
             return
         self.sees_since = None
