@@ -329,7 +329,11 @@ def test_order_whose_carrying_out_fails_is_answered_and_logs_nothing_of_it(
     assert "li_wei" not in caplog.text
 
 
-def test_changes_are_gathered_and_an_unchanged_screen_is_not_sent(tmp_path: Path) -> None:
+def test_changes_are_gathered_and_an_unchanged_screen_is_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kiosk_port, "REPEAT_S", 60.0)
+
     def person(port: Port) -> None:
         def gather() -> None:
             for _ in range(50):
