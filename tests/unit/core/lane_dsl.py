@@ -64,6 +64,8 @@ def settings(
     has_barrier: bool = True,
     has_door_contact: bool = True,
     rex_is_allowed: bool = False,
+    scanners: frozenset[str] = frozenset(),
+    approach_s: float = 0.0,
 ) -> LaneSettings:
     return LaneSettings(
         gate=MAIN_GATE,
@@ -76,6 +78,8 @@ def settings(
         has_barrier=has_barrier,
         has_door_contact=has_door_contact,
         rex_is_allowed=rex_is_allowed,
+        scanners=scanners,
+        approach_s=approach_s,
     )
 
 

@@ -1,5 +1,6 @@
 """What must hold for every lane whatever happens: a watcher that sees each event and its effects, and objects."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -9,15 +10,18 @@ from gate.core.events import (
     EmergencyReleaseOrdered,
     Event,
     FireChanged,
+    HouseholdIdentified,
     RecordRefused,
     RecordStored,
     ReleaseCut,
     TimePassed,
 )
 from gate.core.lane import Lane
-from gate.core.visit_states import Visiting
+from gate.core.visit_states import Visiting, WithGuard
+from model.credentials import household_of
+from model.directory import Isolation
 from model.identities import VisitId
-from model.reasons import Outcome
+from model.reasons import Outcome, Reason
 from model.records import (
     AbandonedRecord,
     BarrierEvent,
@@ -26,8 +30,11 @@ from model.records import (
     PassageRecord,
     Record,
 )
+from model.rules import Direction
+from model.temperature import TemperatureOutcome
 
 RecordKind = TypeVar("RecordKind")
+BY_THE_RULES = frozenset({Reason.ADMITTED, Reason.ADMITTED_WATCHED, Reason.ADMITTED_VOUCHED})
 
 
 @dataclass(kw_only=True)
@@ -40,6 +47,7 @@ class LaneWatch:
     begun: set[VisitId] = field(default_factory=set)
     released: list[VisitId] = field(default_factory=list)
     alarms: set[AlarmKind] = field(default_factory=set)
+    vouched: Counter[VisitId] = field(default_factory=Counter)  # referrals that a guard's word took up again
 
     def saw(self, before: Lane, event: Event, effects: tuple[Effect, ...], after: Lane) -> None:
         match event:
@@ -47,11 +55,15 @@ class LaneWatch:
                 self.stored[event.token] = self.ordered[event.token]
             case RecordRefused():
                 self.refused.add(event.token)
+        if isinstance(event, HouseholdIdentified) and isinstance(before.visit, WithGuard) and before != after:
+            self.vouched[before.visit.record.visit] += 1
         for effect in effects:
             match effect:
                 case StoreRecord():
                     assert effect.token not in self.ordered, "a token is used once"
                     self.ordered[effect.token] = effect.record
+                    if isinstance(effect.record, DecisionRecord):
+                        self._saw_decision(before, effect.record)
                     if isinstance(effect.record, (DecisionRecord, AbandonedRecord)):
                         steps = [done.step for done in effect.record.steps]
                         assert len(steps) == len(set(steps)), "a step is done once"
@@ -68,6 +80,23 @@ class LaneWatch:
         self._saw_way_out(before, effects, after)
         if isinstance(after.visit, Visiting):
             self.begun.add(after.visit.visit)
+
+    def _saw_decision(self, before: Lane, record: DecisionRecord) -> None:
+        """What the rules grant by themselves; what a person confirmed is that person's."""
+        if record.decision.reason not in BY_THE_RULES:
+            return
+        facts, rules = record.facts, record.rules
+        if facts.direction in rules.measured_directions:
+            normal = [each for each in facts.temperatures if each.outcome is TemperatureOutcome.NORMAL]
+            assert len(normal) >= facts.people == len(facts.temperatures), "somebody who was not normal"
+        household = household_of(facts.code)
+        assert household is not None
+        assert facts.directory is not None
+        isolation = facts.directory.households[household].isolation
+        allowed = rules.isolation_may_enter if facts.direction is Direction.IN else rules.isolation_may_leave
+        assert isolation is Isolation.NONE or allowed[isolation], "an isolated household"
+        is_held = isinstance(before.visit, Visiting) and before.visit.is_held
+        assert not (isinstance(before.visit, Visiting) and before.visit.mask_missing and not is_held), "without a mask"
 
     def _saw_release(self, before: Lane, event: Event, release: ReleaseBarrier, after: Lane) -> None:
         if release.visit is not None:
@@ -126,7 +155,8 @@ class LaneWatch:
         assert decisions or abandoned, f"visit {visit} began and left no record"
         assert len(abandoned) <= 1
         assert not (abandoned and finals), f"visit {visit} was both decided and abandoned"
-        assert len(decisions) - len(finals) <= 1, "referred twice"
+        asked = [record for record in decisions if record not in finals and record.referred_for is None]
+        assert len(asked) <= 1 + self.vouched[visit], "referred twice for the same"
         assert len(grants) <= 1
         # A grant whose code was used meanwhile is followed by a denial; everything else ends a visit.
         assert len(finals) <= 1 + len(grants)

@@ -9,21 +9,29 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from gate.core import visit_verdict
+from gate.core import visit_steps, visit_verdict
 from gate.core.effects import Instruction, ReleaseBarrier, StartMeasurement
 from gate.core.events import (
+    BellAnswered,
+    BellRung,
     BreakGlassChanged,
     ClockChanged,
     ComponentChanged,
     DirectoryReplaced,
+    DutyChanged,
     EmergencyReleaseOrdered,
     Event,
     ExitRequested,
     FireChanged,
+    HouseholdIdentified,
+    MaskSeen,
+    MeasuredByHand,
     ObstructionChanged,
+    PeopleCounted,
     RecordRefused,
     RecordStored,
     RulesReplaced,
+    ServiceAdmitted,
     TamperChanged,
     TemperatureMeasured,
     TimePassed,
@@ -43,11 +51,13 @@ from gate.core.visit_states import (
 )
 from model.clock import ClockTrust, Instant
 from model.credentials import CodeCheck, RefusalDetail
-from model.directory import Directory
-from model.reasons import Outcome
+from model.directory import Directory, Isolation
+from model.identities import GuardId, HouseholdId
+from model.reasons import Outcome, Reason
 from model.records import DecisionRecord, VisitStep
-from model.rules import Direction, RuleSet
-from model.temperature import ThermometerReading
+from model.rules import Decision, Direction, Facts, RuleSet
+from model.services import IdentifiedWhy, ServiceReason
+from model.temperature import Celsius, HandReading, HandSite, HandThermometer, ThermometerReading
 from tests.unit.core.lane_dsl import (
     ASK_MEASURE_CHECK_SCAN,
     QUESTIONS,
@@ -61,7 +71,7 @@ from tests.unit.core.lane_dsl import (
     settings,
 )
 from tests.unit.core.lane_watch import LaneWatch
-from tests.unit.model.builders import burst, directory, fault, refused, rule_set, verified
+from tests.unit.model.builders import HOUSEHOLD, burst, directory, fault, refused, rule_set, verified
 
 CODES = st.sampled_from(
     [
@@ -76,7 +86,7 @@ CODES = st.sampled_from(
 )
 READINGS = st.sampled_from([burst(34.5), burst(34.5), burst(36.0), burst(29.0), burst(34.5, spread_c=1.0), fault()])
 RULES = st.sampled_from([rule_set(), rule_set(version=2, on_failure={}), UNMEASURED])
-DIRECTORIES = st.sampled_from([directory(), directory(version=41)])
+DIRECTORIES = st.sampled_from([directory(), directory(version=41), directory(isolation=Isolation.MEDICAL)])
 ORDERS = st.one_of(st.permutations(ASK_MEASURE_CHECK_SCAN).map(tuple), st.just((VisitStep.SCAN,)))
 LANES = st.builds(
     settings,
@@ -84,6 +94,8 @@ LANES = st.builds(
     direction=st.sampled_from(Direction),
     questions=st.just(QUESTIONS),
     check_by_guard=st.booleans(),
+    scanners=st.just(frozenset({"camera_scanner"})),
+    approach_s=st.sampled_from([0.0, 6.0]),
     has_presence_contact=st.sampled_from([True, True, False]),
     has_barrier=st.sampled_from([True, True, False]),
     has_door_contact=st.sampled_from([True, True, False]),
@@ -105,8 +117,34 @@ UNUSUAL: st.SearchStrategy[Callable[[Instant], Event]] = st.sampled_from(
         lambda at: ComponentChanged(at=at, component="journal", is_available=False, why="full"),
         lambda at: ComponentChanged(at=at, component="journal", is_available=True),
         lambda at: ComponentChanged(at=at, component="thermometer", is_available=False, why="absent"),
+        lambda at: ComponentChanged(at=at, component="camera_scanner", is_available=False, why="gone"),
+        lambda at: ComponentChanged(at=at, component="camera_scanner", is_available=True),
     ]
 )
+LI, WANG = GuardId("li_wei"), GuardId("wang")
+GUARDS_ACTS: st.SearchStrategy[Callable[[Instant], Event]] = st.sampled_from(
+    [
+        lambda at: DutyChanged(at=at, guard=LI),
+        lambda at: DutyChanged(at=at, guard=WANG),
+        lambda at: DutyChanged(at=at, guard=None),
+        lambda at: HouseholdIdentified(at=at, guard=LI, household=HOUSEHOLD, why=IdentifiedWhy.NO_PHONE),
+        lambda at: HouseholdIdentified(at=at, guard=LI, household=HouseholdId(77), why=IdentifiedWhy.NO_PHONE),
+        lambda at: PeopleCounted(at=at, guard=LI, people=3),
+        lambda at: PeopleCounted(at=at, guard=LI, people=1),
+        lambda at: MaskSeen(at=at, guard=LI, is_worn=False),
+        lambda at: MaskSeen(at=at, guard=LI, is_worn=True),
+        lambda at: MeasuredByHand(at=at, reading=by_hand(at, 36.5)),
+        lambda at: MeasuredByHand(at=at, reading=by_hand(at, 38.5)),
+        lambda at: MeasuredByHand(at=at, reading=by_hand(at, 20.0)),
+        lambda at: ServiceAdmitted(at=at, guard=LI, reason=ServiceReason.REPAIR, people=2),
+        lambda at: BellRung(at=at),
+        lambda at: BellAnswered(at=at, guard=LI),
+    ]
+)
+
+
+def by_hand(at: Instant, body_c: float) -> HandReading:
+    return HandReading(at=at, body_c=Celsius(body_c), site=HandSite.EAR, thermometer=HandThermometer.CONTACT, guard=LI)
 
 
 class WatchedScene(Scene):
@@ -134,6 +172,8 @@ def cooperates(life: Scene) -> None:
             life.comes() if life.lane.settings.has_presence_contact else life.shows()
         case Visiting() as visit if visit.retest_at is not None:
             life.waits(visit.retest_at - life.now)
+        case Visiting(is_held=True):
+            life.send(MaskSeen(at=life.at, guard=LI, is_worn=True))
         case Visiting() as visit:
             does(visit.step, life)
         case Recording():
@@ -217,6 +257,10 @@ class LaneLife(RuleBasedStateMachine):
         if not (self.is_calm and isinstance(event, (FireChanged, BreakGlassChanged, EmergencyReleaseOrdered))):
             self.scene.send(event)
 
+    @rule(what=GUARDS_ACTS)
+    def guard_does(self, what: Callable[[Instant], Event]) -> None:
+        self.scene.send(what(self.scene.at))
+
     @rule(rules=RULES, known=DIRECTORIES, trust=st.sampled_from(ClockTrust))
     def replaced(self, rules: RuleSet, known: Directory, trust: ClockTrust) -> None:
         self.scene.send(RulesReplaced(at=self.scene.at, rules=rules))
@@ -240,7 +284,7 @@ class LaneLife(RuleBasedStateMachine):
         at = self.scene.at
         self.scene.fire(False).obstruction(False)
         self.scene.send(BreakGlassChanged(at=at, is_broken=False)).send(TamperChanged(at=at, is_tampered=False))
-        for name in ("journal", "thermometer"):
+        for name in ("journal", "thermometer", "camera_scanner"):
             self.scene.send(ComponentChanged(at=at, component=name, is_available=True))
         self.scene.door_closes().leaves().waits(1000.0)
         assert deadline(self.scene.lane) is None, f"never at rest: {self.scene.lane.visit} {self.scene.lane.barrier}"
@@ -277,6 +321,11 @@ def releases_at_once(
     return moved
 
 
+def grants_whoever_is_known(facts: Facts, rules: RuleSet) -> Decision:
+    """Rules without their safeguards."""
+    return Decision(outcome=Outcome.GRANTED, reason=Reason.ADMITTED, check=None)
+
+
 class TestAblation:
     """With a safeguard switched off the watcher objects; otherwise it would promise nothing."""
 
@@ -289,6 +338,26 @@ class TestAblation:
         monkeypatch.setattr(visit_verdict, "store_decision", releases_at_once)
         with pytest.raises(AssertionError, match="not on disk"):
             run_state_machine_as_test(LaneLife, settings=effort(EFFORT, phases=[Phase.generate], database=None))
+
+    def test_guards_word_that_stood_for_every_rule_is_seen(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(visit_verdict, "decide", grants_whoever_is_known)
+        life = watched(Scene(lane=lane(scan_only(), rules=UNMEASURED, known=directory(isolation=Isolation.MEDICAL))))
+        life.lane = replace(life.lane, rules=replace(UNMEASURED, isolation_may_enter={Isolation.MEDICAL: False}))
+        with pytest.raises(AssertionError, match="isolated"):
+            life.send(HouseholdIdentified(at=life.at, guard=LI, household=HOUSEHOLD, why=IdentifiedWhy.NO_PHONE))
+
+    def test_fever_that_the_rules_would_let_pass_is_seen(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(visit_verdict, "decide", grants_whoever_is_known)
+        life = watched(scene(settings(steps=(VisitStep.MEASURE, VisitStep.SCAN)))).comes().measures(fault())
+        with pytest.raises(AssertionError, match="not normal"):
+            life.shows()
+
+    def test_visit_that_is_not_held_for_its_mask_is_seen(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(visit_steps, "_held", visit_steps.decide_visit)
+        life = watched(scene(settings(steps=(VisitStep.MEASURE, VisitStep.SCAN)))).comes()
+        life.send(MaskSeen(at=life.at, guard=LI, is_worn=False)).measures()
+        with pytest.raises(AssertionError, match="mask"):
+            life.shows()
 
     def test_watched_grant_passes_with_the_safeguard_on(self) -> None:
         seen = watched(scene(scan_only(), rules=UNMEASURED))
