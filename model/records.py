@@ -50,8 +50,8 @@ class ConsumedCode:
 class DecisionRecord:
     """A decision with all its inputs. referred_for: what the guard was asked about, when a guard decided.
 
-    guard: who decided or admitted, None for the rules and for the key switch. service: whom a guard let in without a
-    pass. superseded: judgements that a later one of the same person replaced, after the first of them.
+    guard: who decided, admitted or looked at the card; None for the rules and for the key switch. service: whom a guard
+    let in without a pass. superseded: judgements that a later one of the same person replaced, after the first of them.
     mask_was_missing: the visit was held until one was put on.
     """
 

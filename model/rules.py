@@ -173,6 +173,9 @@ def _order(facts: Facts, rules: RuleSet) -> tuple[Check, ...]:
         first = (Check.PASS,)
     elif facts.code_is_used:
         first = (Check.FRESH,)
+    elif isinstance(facts.code, VouchedHousehold):
+        # A guard's word is no way round an isolation, even where the rules leave that check out.
+        first = (Check.ISOLATION,)
     return (*first, *rules.checks, *_ALWAYS_JUDGED)
 
 
@@ -225,6 +228,8 @@ def _check_isolation(facts: Facts, rules: RuleSet) -> Reason | None:
     household = _household(facts)
     if household is None or household.isolation is Isolation.NONE:
         return None
+    if isinstance(facts.code, VouchedHousehold):
+        return Reason.HOUSEHOLD_ISOLATED  # also where its own pass would do: nobody passes because somebody knows them
     allowed = rules.isolation_may_enter if facts.direction is Direction.IN else rules.isolation_may_leave
     return None if allowed.get(household.isolation, False) else Reason.HOUSEHOLD_ISOLATED
 

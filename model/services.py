@@ -1,6 +1,10 @@
 """What a guard does beside the rules, and why; the words stand in records and are never renamed."""
 
 from enum import Enum
+from typing import Final
+
+PEOPLE_MAX: Final = 9
+"""Who come together: on one household card, or as one crew."""
 
 
 class ServiceReason(Enum):

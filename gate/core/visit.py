@@ -64,8 +64,10 @@ from gate.core.visit_states import (
 from gate.core.visit_steps import abandoned, begin, is_same_pass, resume, visiting, vouched
 from gate.core.visit_verdict import admit_service, guard_left, passage_ended, recording, with_guard
 from model.clock import Instant
+from model.credentials import VerifiedCode
 from model.reasons import Outcome, Reason
 from model.records import PassageEnd, VisitStep
+from model.services import PEOPLE_MAX
 
 JOURNAL = "journal"
 MENDED_BY_A_GUARDS_WORD = frozenset(
@@ -77,10 +79,10 @@ MENDED_BY_A_GUARDS_WORD = frozenset(
         Reason.HOLDER_CODE_MISSING,
         Reason.HOLDER_CODE_STALE,
         Reason.PASS_NOT_ON_DIRECTORY,
-        Reason.CLOCK_NOT_TRUSTED,
     }
 )
-"""Referrals about the code alone. A pass that was revoked or suspended is not mended by knowing its holder."""
+"""Referrals about the code alone. A pass that was revoked or suspended is not mended by knowing its holder; a code that
+was verified stays, and its holder's step is used up by whatever grant follows."""
 
 
 def move(state: VisitState, event: Event, around: Surroundings) -> VisitMove:
@@ -150,7 +152,7 @@ def _waiting(state: Idle | Closing, event: Event, around: Surroundings) -> Visit
             return _after(state, _arrived(event.at, event, state.is_present, around))
         case HouseholdIdentified():
             return _after(state, _arrived(event.at, vouched(event), state.is_present, around))
-        case PeopleCounted():
+        case PeopleCounted() if 1 <= event.people <= PEOPLE_MAX:
             return _after(state, _arrived(event.at, None, state.is_present, around, people=event.people))
         case QuestionAnswered() if isinstance(state, Idle):
             return _arrived(event.at, None, state.is_present, around)
@@ -186,7 +188,7 @@ def _after(state: Idle | Closing, begun: VisitMove) -> VisitMove:
 
 
 def _service(state: VisitState, event: ServiceAdmitted, around: Surroundings) -> VisitMove:
-    if JOURNAL in around.lost:
+    if JOURNAL in around.lost or not 1 <= event.people <= PEOPLE_MAX:
         return stay(state, around)
     before: tuple[Effect, ...] = ()
     match state:
@@ -207,7 +209,7 @@ def _service(state: VisitState, event: ServiceAdmitted, around: Surroundings) ->
 def _identified_at_guard(state: WithGuard, event: HouseholdIdentified, around: Surroundings) -> VisitMove:
     """What the code could not say, the guard knows: the visit goes on with what was found out so far."""
     record = state.record
-    if record.decision.reason not in MENDED_BY_A_GUARDS_WORD:
+    if record.decision.reason not in MENDED_BY_A_GUARDS_WORD or isinstance(record.facts.code, VerifiedCode):
         return stay(state, around)
     steps = tuple(done for done in record.steps if done.step is not VisitStep.SCAN)
     visiting_again = Visiting(

@@ -9,7 +9,7 @@ from gate.core.events import CredentialPresented
 from gate.core.settings import LaneSettings
 from model.clock import Instant
 from model.directory import Directory
-from model.identities import VisitId
+from model.identities import GuardId, VisitId
 from model.records import DecisionRecord, StepDone, VisitStep
 from model.rules import RuleSet
 from model.temperature import TemperatureJudgement
@@ -29,6 +29,7 @@ class Visiting:
     people: on one household card. measured: one judgement for each of them who is done. first_temperature, superseded:
     earlier judgements, the first and the further ones. approach_until: until then a sensor that sees no forehead is
     asked again. mask_missing: held at the end until one is put on; is_held: nothing else is left to do.
+    checked_by: the guard who looked at the card.
     """
 
     visit: VisitId
@@ -52,6 +53,7 @@ class Visiting:
     mask_missing: bool = False
     mask_was_missing: bool = False
     is_held: bool = False
+    checked_by: GuardId | None = None
     steps: tuple[StepDone, ...] = ()
 
     @property

@@ -32,6 +32,7 @@ from model.identities import PassId, VisitId
 from model.reasons import Outcome, Reason
 from model.records import AbandonedRecord, StepDone, VisitStep
 from model.rules import Decision
+from model.services import PEOPLE_MAX
 
 
 def begin(
@@ -121,11 +122,16 @@ def _is_measured_here(around: Surroundings) -> bool:
 
 
 def _counted(state: Visiting, event: PeopleCounted, around: Surroundings) -> VisitMove:
-    people = max(event.people, len(state.measured), 1)
+    if not 1 <= event.people <= PEOPLE_MAX:
+        return stay(state, around)
+    # Whoever has a judgement stays counted; so does one who rests before the second burst.
+    people = max(event.people, len(state.measured) + state.is_retest)
     if people == state.people:
         return stay(state, around)
-    counted = replace(state, people=people)
-    if people > len(state.measured) and _is_measured_here(around):
+    counted = replace(state, people=people, is_held=False)
+    if people == len(state.measured):
+        counted = replace(counted, measuring=None, retest_at=None)  # a burst that was ordered is nobody's any more
+    elif _is_measured_here(around):
         # Whoever was not measured yet is still to be: the step is open again.
         counted = replace(counted, steps=tuple(done for done in state.steps if done.step is not VisitStep.MEASURE))
     return _advance(counted, event.at, around)
@@ -145,7 +151,8 @@ def _guard_checked(state: Visiting, event: GuardDecided, around: Surroundings) -
     if event.visit not in (None, state.visit):
         return stay(state, around)
     if event.is_confirmed:
-        return _advance(_done(state, state.step, event.at, "confirmed"), event.at, around)
+        confirmed = replace(_done(state, state.step, event.at, "confirmed"), checked_by=event.guard)
+        return _advance(confirmed, event.at, around)
     refused = Decision(outcome=Outcome.DENIED, reason=Reason.GUARD_REFUSED, check=None)
     record = decision_record(_done(state, state.step, event.at, "refused"), refused, around)
     return store_decision(replace(record, guard=event.guard), event.at, state, around)

@@ -79,6 +79,7 @@ def decision_record(state: Visiting, decision: Decision | None, around: Surround
         scanner=code.scanner if code is not None else None,
         first_temperature=state.first_temperature,
         other_codes=state.other_codes,
+        guard=state.checked_by,
         superseded=state.superseded,
         mask_was_missing=state.mask_was_missing,
     )
@@ -278,8 +279,10 @@ def passage_ended(state: Passing, end: PassageEnd, at: Instant, around: Surround
         people=state.record.facts.people,
     )
     stored = StoreRecord(token=around.next_number, record=record)
+    # Who came together pass one after the other: the rest of them are not asked anew.
+    rest_s = (state.record.facts.people - 1) * around.settings.each_person_s if end is PassageEnd.TAKEN else 0.0
     closing = Closing(
-        until=Instant(at + around.settings.result_shown_s / 2),
+        until=Instant(at + around.settings.result_shown_s / 2 + rest_s),
         is_present=state.is_present,
         is_after_passage=end is PassageEnd.TAKEN,
         next_code=state.next_code,
