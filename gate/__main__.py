@@ -40,7 +40,8 @@ from gate.shell.link_to_centre import LINK, LinkToCentre
 from gate.shell.log_queue import start_logging
 from gate.shell.records import LAST_GOOD_TIME, Duty, read_duty
 from gate.shell.service_manager import tell
-from gate.shell.terminal import Devices, Terminal
+from gate.shell.terminal import Terminal
+from gate.shell.terminal_parts import Devices
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
 from journal.errors import JournalError

@@ -8,16 +8,12 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Final, Protocol, assert_never
+from typing import Final, assert_never
 
 from drivers.ports import (
-    AlarmOutput,
-    BarrierOutput,
     BurstDone,
-    CameraHint,
     CameraHintChanged,
     CodeScanned,
     ComponentHealth,
@@ -25,7 +21,6 @@ from drivers.ports import (
     Device,
     ReleaseEndedEarly,
     Signal,
-    Thermometer,
 )
 from gate.core import effects as out
 from gate.core import events as ev
@@ -35,6 +30,7 @@ from gate.shell.codes import CodeReader
 from gate.shell.contact_events import event_of_contact
 from gate.shell.inbox import InboxItem, Noted, Ordered, UsedElsewhere
 from gate.shell.records import NO_ANSWER, Answered, RecordWriter
+from gate.shell.terminal_parts import Bus, Devices, LaneReport, Screens
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
 from journal.errors import JournalError
@@ -70,50 +66,6 @@ _SIGNALS: Final = {
 
 # Reported, and never louder than what the person is told: whoever has a fever is asked to wait for the guard.
 _SILENT: Final = frozenset({out.AlarmKind.FEVER, out.AlarmKind.BELL})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Devices:
-    """What is mounted at this lane. others: scanners and contacts, which only emit."""
-
-    thermometer: Thermometer | None = None
-    barrier: BarrierOutput | None = None
-    alarm: AlarmOutput | None = None
-    others: Sequence[Device] = field(default_factory=tuple)
-
-    def all(self) -> list[Device]:
-        """Outputs first: their safe state is claimed before anything can order them."""
-        named = (self.barrier, self.alarm, self.thermometer)
-        return [device for device in named if device is not None] + list(self.others)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneReport:
-    """What the centre should know about the lane now. standing: alarms that are raised."""
-
-    lane: Lane
-    standing: frozenset[out.AlarmKind]
-
-
-class Bus(Protocol):
-    """The way to the centre; never blocks, and works without a link."""
-
-    def report(self, report: LaneReport) -> None: ...
-
-    def tell_used(self, pass_id: str, step: int) -> None: ...
-
-
-class Screens(Protocol):
-    """Who shows the lane to people and brings their orders. On the inbox's thread, and never in its way."""
-
-    async def run(self, post: Callable[[InboxItem], None]) -> None:
-        """Serve until cancelled; raises nothing that would end the lane."""
-
-    def follow(self, event: ev.Event, lane: Lane, effects: tuple[out.Effect, ...]) -> None:
-        """The lane took an event, and its effects have been carried out."""
-
-    def note_hint(self, hint: CameraHint | None) -> None:
-        """What the camera would like of whoever holds up a code."""
 
 
 class Terminal:

@@ -25,7 +25,8 @@ from drivers.ports import CodeScanned, Emit
 from gate.core import effects as out
 from gate.core.lane import step
 from gate.shell.codes import CodeReader
-from gate.shell.terminal import Devices, Terminal
+from gate.shell.terminal import Terminal
+from gate.shell.terminal_parts import Devices
 from gate.shell.wall_clock import WallClock
 from gatehouse.bench.community import Community, make_community
 from gatehouse.bench.measure import percentile

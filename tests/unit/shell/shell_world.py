@@ -13,7 +13,8 @@ from gate.core.lane import Lane
 from gate.core.settings import LaneSettings
 from gate.shell.codes import CodeReader
 from gate.shell.inbox import InboxItem
-from gate.shell.terminal import Devices, LaneReport, Terminal
+from gate.shell.terminal import Terminal
+from gate.shell.terminal_parts import Devices, LaneReport
 from gate.shell.wall_clock import ClockSources, WallClock
 from journal.commits import Commits
 from journal.store import Journal
