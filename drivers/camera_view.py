@@ -31,6 +31,7 @@ HELD_MAX_S = 20.0
 LOOK_EVERY_S = 0.2
 LOOK_COST_SHARE = 1 / 6  # of the time that a look may take on a slow board; looks become rarer, never dearer
 START = Instant(0.0)
+SCARCE_SHARE = 0.3  # of the longest exposure: long times and high gains
 MISSED_LOOKS = 2  # before what was there is taken for gone
 UNREAD_AFTER_MOVING_S = 1.0
 
@@ -87,7 +88,7 @@ class View:
             self._looks = _Looks(next_at=self._looks.next_at)
             self._hints = after_reading()
         elif frame.is_new and at >= self._looks.next_at:
-            self._search(frame, at)
+            self._search(frame, at, limits)
         self._expose(frame, at, limits, is_awake)
         self._was_asleep = not is_awake
         blind = "" if self._last.codes else self._watch.blind_because(at)
@@ -127,14 +128,20 @@ class View:
         moved_at = self._watch.moved_at
         return self._looks.candidate is not None and moved_at is not None and at - moved_at < HELD_MAX_S
 
-    def _search(self, frame: Frame, at: Instant) -> None:
+    def _search(self, frame: Frame, at: Instant, limits: ExposureLimits | None) -> None:
         """Look for what can't be read. At most every LOOK_EVERY_S, and LOOK_COST_SHARE of a slow board's time."""
         began = self._cost_clock()
         found = find_code(frame.pixels, LOOKS[self._looks.turn])
         cost_s = self._cost_clock() - began
         self._looks = self._looks.after(found, Instant(at + max(LOOK_EVERY_S, cost_s / LOOK_COST_SHARE)))
         if found is not None:
-            self._hints = after_look(self._hints, at, hint_for(found, frame.pixels.shape[0]))
+            is_scarce = (
+                frame.exposure is not None
+                and limits is not None
+                and frame.exposure.amount >= SCARCE_SHARE * limits.amount_max
+            )
+            hint = hint_for(found, frame.pixels.shape[0], light_is_scarce=is_scarce)
+            self._hints = after_look(self._hints, at, hint)
         elif self._looks.misses >= MISSED_LOOKS:
             self._hints = after_look(self._hints, at, None)
 

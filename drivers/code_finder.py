@@ -274,7 +274,8 @@ def _judged(frame: GreyFrame, square: _Square) -> Candidate | None:
     if len(quiet[quiet >= 0]) < 20 or len(seen) < 200:
         return None
     light = float(np.median(quiet[quiet >= 0]))
-    rise = square.sign * (light - float(seen.mean()))
+    # The middle one of the blocks: a lamp's reflection lifts many of them, but not most.
+    rise = square.sign * (light - float(np.median(inside.reshape(8, 4, 8, 4).mean(axis=(1, 3)))))
     unevenness = float(np.percentile(np.abs(quiet[quiet >= 0] - light), 92))
     blocks = inside.reshape(8, 4, 8, 4).transpose(0, 2, 1, 3).reshape(64, 16)
     burnt = float((blocks.min(axis=1) >= _BURNT).mean())
@@ -304,6 +305,8 @@ def _is_busy(blocks: Floats, light: float, rise: float, sign: int) -> bool:
     depths = sign * (light - blocks.mean(axis=1)) / rise
     is_seen = blocks.min(axis=1) >= 0
     is_level = np.abs(depths - 1.0) < 0.55
+    if sign > 0 and (blocks.min(axis=1) >= _BURNT).any():
+        is_level |= (depths < 1.0) & (depths > -1.0)  # in a lamp's reflection, or at its edge
     return bool(is_seen.sum() >= 12 and is_level[is_seen].mean() > 0.7)
 
 

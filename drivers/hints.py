@@ -42,8 +42,11 @@ class HintState:
     trouble: Trouble | None = None
 
 
-def hint_for(candidate: Candidate, frame_height: int) -> CameraHint:
-    """What to say about something that looks like a code and was not read."""
+def hint_for(candidate: Candidate, frame_height: int, *, light_is_scarce: bool = False) -> CameraHint:
+    """What to say about something that looks like a code and was not read.
+
+    light_is_scarce: the camera exposes so long that hands and noise blur what it sees.
+    """
     if candidate.is_cut or candidate.side_px > LARGEST_SHARE * frame_height:
         return CameraHint.FARTHER
     if candidate.burnt_share > BURNT_SHARE:
@@ -52,7 +55,7 @@ def hint_for(candidate: Candidate, frame_height: int) -> CameraHint:
         return CameraHint.BRIGHTER
     if candidate.module_px < SMALLEST_MODULE_PX:
         return CameraHint.CLOSER
-    return CameraHint.HOLD_STILL
+    return CameraHint.BRIGHTER if light_is_scarce else CameraHint.HOLD_STILL
 
 
 def after_look(state: HintState, at: Instant, hint: CameraHint | None) -> HintState:

@@ -1,6 +1,7 @@
 """What every camera gives: pixels, and codes out of them."""
 
 import io
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,4 +200,18 @@ def test_a_sensor_that_sees_somebody_has_the_next_frame_taken_at_once(listener: 
     camera.wake()
     listener.await_that(lambda: frames.given >= 2)
     assert time.monotonic() - began < 1.5  # two seconds lie between its frames
+    camera.stop()
+
+
+def test_a_camera_that_shows_only_black_is_lost_and_back_when_it_sees(listener: Listener) -> None:
+    frames, seconds = CountedFrames(), itertools.count(1_000)
+    picture = [np.zeros((480, 640), np.uint8)]
+    frames.next_frame = lambda: Frame(pixels=picture[0], is_new=True)  # type: ignore[method-assign]
+    settings = CameraScannerSettings(source="picamera2", frames_per_s=50)
+    camera = CameraScanner(settings, open_source=lambda *_: frames, monotonic=lambda: next(seconds) / 10)
+    camera.start(listener)
+    lost = listener.await_nth(ComponentHealth, 2)
+    assert (lost.is_available, lost.why) == (False, "too_dark_or_covered")
+    picture[0] = EMPTY
+    assert listener.await_nth(ComponentHealth, 3).is_available
     camera.stop()

@@ -7,7 +7,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from drivers.code_finder import LOOKS, Candidate, Look, find_code
+from drivers.hints import hint_for
+from drivers.ports import CameraHint
 from drivers.qr import GreyFrame, QrReader
+from simulator.picture_flaws import Flaws, spoil
 from simulator.pictures import Medium, Shot, draw_frame, empty_frame
 
 PHONE_TEXT = "GD1:" + "6BFOXN%TSMAHN-H" * 26
@@ -50,6 +53,16 @@ def test_a_code_that_the_frame_cuts_off_is_found_as_cut() -> None:
     found = found_by_any(phone(640, centre=(330, 400)))
     assert found is not None
     assert found.is_cut
+
+
+def test_a_code_under_a_lamp_s_reflection_is_found_burnt() -> None:
+    found = []
+    for seed in range(8):
+        frame = spoil(phone(240, seed=seed), Flaws(glare=0.95, seed=seed))
+        candidate = found_by_any(frame) if not QrReader().read(frame).codes else None
+        found += [] if candidate is None else [hint_for(candidate, 480)]
+    assert found.count(CameraHint.LESS_GLARE) >= 3  # where the reflection does not lie on a finder pattern
+    assert set(found) == {CameraHint.LESS_GLARE}
 
 
 def test_a_small_code_needs_the_close_look() -> None:

@@ -41,6 +41,8 @@ def test_each_trouble_has_its_hint() -> None:
     assert hint_for(candidate(side_px=475.0), 480) is CameraHint.FARTHER
     assert hint_for(candidate(light=50.0, dark=30.0), 480) is CameraHint.BRIGHTER
     assert hint_for(candidate(burnt_share=0.2), 480) is CameraHint.LESS_GLARE
+    assert hint_for(candidate(), 480, light_is_scarce=True) is CameraHint.BRIGHTER
+    assert hint_for(candidate(module_px=1.4), 480, light_is_scarce=True) is CameraHint.CLOSER
 
 
 def looks(*hints: CameraHint | None) -> list[CameraHint | None]:

@@ -182,10 +182,11 @@ def test_what_keeps_a_code_from_being_read_is_said_once_and_stays(
     assert scene.hints() == [hint, None]
 
 
-def test_a_card_in_the_dark_asks_for_light() -> None:
-    dim = Light(street_cd=0.05, card_lux=0.5)
+@pytest.mark.parametrize("card_lux", [0.5, 1.0])
+def test_a_card_in_the_dark_asks_for_light(card_lux: float) -> None:
+    dim = Light(street_cd=0.06, card_lux=card_lux)
     scene, sensor = Scene(), SceneSensor(seed=1)
-    card = draw_scene(PHONE_TEXT[:200], Shot(code_px=200, seed=4), dim)
+    card = draw_scene(PHONE_TEXT[:200], Shot(code_px=170, seed=4), dim)
     scene.take(sensor, empty_scene(dim, seed=4), 4.0)
     scene.take(sensor, card, 4.0)
     assert CameraHint.BRIGHTER in scene.hints()
