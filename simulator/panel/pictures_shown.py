@@ -62,5 +62,7 @@ def _decode(encoded: bytes) -> Image.Image:
         return upright.convert("L")
     except PanelRefused:
         raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # all that Pillow's readers raise
+    except Image.DecompressionBombError as error:
+        raise PanelRefused("picture_too_large") from error
+    except (OSError, ValueError, SyntaxError) as error:  # all that Pillow's readers raise
         raise PanelRefused("picture_unreadable") from error
