@@ -24,6 +24,7 @@ from center.accounts.users import Users
 from center.desk.chains import ChainView
 from center.desk.gates import GateView
 from center.desk.live import LiveFeed
+from center.desk.losses import LossBook
 from center.desk.passages import PassageView
 from center.directory_duty import DirectoryDuty
 from center.errors import CenterError, ConfigurationError
@@ -180,6 +181,7 @@ class _Parts:
             passages=self.passages,
             gates=self.gates,
             chains=ChainView(self.store),
+            losses=LossBook(self.store),
             live=self.live,
             residents=Residents(self.store, vault),
             health=lambda: Health(bus=self.bus.is_up, ingest=self.worker.is_well),

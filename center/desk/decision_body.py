@@ -13,20 +13,31 @@ class At(_Part):
     clock: str | None = None
 
 
+class ByHand(_Part):
+    """A guard's own thermometer; typed_c as it was typed, also where it is not believed."""
+
+    thermometer: str | None = None
+    guard: str | None = None
+    typed_c: float | None = None
+
+
 class Temperature(_Part):
     outcome: str
     site: str
     body_c: float | None = None
     why: str | None = None
     fault: str | None = None
-    samples_c: tuple[float, ...] = ()
+    samples_c: tuple[float | None, ...] = ()
     can_c: float | None = None
+    by_hand: ByHand | None = None
 
 
 class Code(_Part):
     verified: bool
     stage: str | None = None
     detail: str | None = None
+    vouched_by: str | None = None
+    why: str | None = None
 
 
 class HouseholdEntry(_Part):
@@ -61,6 +72,12 @@ class DecisionBody(_Part):
     temperature_model: str | None = None
     steps: tuple[Step, ...] = ()
     other_codes: int = 0
+    people: int = 1
+    other_temperatures: tuple[Temperature | None, ...] = ()
+    superseded_temperatures: tuple[Temperature | None, ...] = ()
+    guard: str | None = None
+    service: str | None = None
+    mask_was_missing: bool = False
     rules: Rules | None = None
     directory_version: int | None = None
 

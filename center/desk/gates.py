@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Row, ScalarSelect, func, select
 
 from center.clock import from_ms
+from center.desk.losses import Loss, losses_of
 from center.store.database import Store
 from center.store.schema import ChainHead, DirectoryVersion, Gap, Gate, Quarantined, Record
 from mqtt.errors import MessageInvalid
@@ -16,6 +17,8 @@ from mqtt.messages import Availability, State
 
 GATES_MAX: Final = 2_000
 ALARM_PREFIX: Final = "alarm-"
+RECORDS: Final = "records"
+"""Not a part of the gate: its records, when some are missing and nobody has taken note."""
 
 
 class Mode(Enum):
@@ -44,7 +47,8 @@ class Fault:
 class GateRow:
     """One device. since: of being online or offline. state: None when it has told none that can be read.
 
-    lost: records declared gone, or announced by a journal that was closed since, and never seen.
+    lost: records declared gone, or announced by a journal that was closed since, and never seen. losses: the newest
+    ranges of them, and what a gate that is away has not delivered.
     """
 
     device: str
@@ -60,6 +64,7 @@ class GateRow:
     tampered: int
     is_chain_whole: bool
     directory_behind: int | None
+    losses: tuple[Loss, ...]
     last_event_at: datetime | None
 
 
@@ -132,8 +137,17 @@ class GateView:
                     .group_by(Record.device)
                 )
             }
+            losses = losses_of(connection, names)
         return tuple(
-            _gate(row, heads.get(row.device, []), lost.get(row.device, 0), kept_apart.get(row.device), last, newest)
+            _gate(
+                row,
+                heads.get(row.device, []),
+                lost.get(row.device, 0),
+                losses.get(row.device, ()),
+                kept_apart.get(row.device),
+                last,
+                newest,
+            )
             for row in rows
         )
 
@@ -163,12 +177,15 @@ def _gate(
     row: Row[*tuple[Any, ...]],
     heads: list[Row[*tuple[Any, ...]]],
     lost: int,
+    losses: tuple[Loss, ...],
     kept_apart: Row[*tuple[Any, ...]] | None,
     last: Mapping[str, int],
     newest_directory: int | None,
 ) -> GateRow:
     state = read_state(row.state)
     faults = faults_of(state)
+    if any(loss.is_open for loss in losses):
+        faults = (*faults, Fault(component=RECORDS, why="missing"))
     last_ms = last.get(row.device)
     behind = None
     if newest_directory is not None and state is not None:
@@ -187,6 +204,7 @@ def _gate(
         tampered=int(kept_apart.tampered) if kept_apart is not None else 0,
         is_chain_whole=all(head.broken_at_seq is None and head.contradicted_at_seq is None for head in heads),
         directory_behind=behind,
+        losses=losses,
         last_event_at=from_ms(last_ms) if last_ms is not None else None,
     )
 

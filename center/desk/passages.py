@@ -1,15 +1,29 @@
-"""Passages as the centre shows them: decisions, what came of each, and the household's place from the register."""
+"""Passages as the centre shows them: decisions, what came of each, and the household's place from the register.
+
+Beside them stand the events of a gate: what guards did, what the barrier did, what the gate tells of itself.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, not_, or_, select
 from sqlalchemy.orm import aliased
 
 from center.clock import from_ms, to_ms
-from center.desk.notices import TwiceRow, granted_twice
+from center.desk.event_body import (
+    KNOWN,
+    NEVER_LISTED,
+    ON_REQUEST,
+    ROUTINE,
+    UNKNOWN,
+    EventBody,
+    listed_as,
+    read_event,
+    service_in,
+)
+from center.desk.notices import JournalNews, TwiceRow, granted_twice, journal_news
 from center.errors import NotFound
 from center.ingest.extract import KIND_DECISION, KIND_PASSAGE
 from center.person_label import person_label
@@ -31,19 +45,26 @@ _end_record = aliased(Record)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassageRow:
-    """One decision. moment: the gate's clock, or the moment of receipt when it told none that could be read.
+    """One decision, or one event. kind: as listed; UNKNOWN for what a newer gate records, with its name in raw_kind.
+
+    moment: the gate's clock, or the moment of receipt when it told none that could be read.
 
     place: such as '3-2-501', None when the register doesn't know the household. end: a PassageEnd's code, None when
     nothing has been told yet or nothing was granted. holder: label of the pass's holder, masked, if it is one person's.
+    service: whom a guard let in without a pass. event: None for a decision.
     """
 
     id: int
+    kind: str
+    raw_kind: str
     device: str
     compound: str
     moment: datetime
     direction: str | None
-    outcome: str
+    outcome: str | None
     reason: str | None
+    service: str | None
+    event: EventBody | None
     pass_id: str | None
     household: int | None
     place: str | None
@@ -53,8 +74,13 @@ class PassageRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassageFilter:
-    """What to look for; None means anything. until is exclusive. before_id pages backwards."""
+    """What to look for; None means anything. until is exclusive. before_id pages backwards.
 
+    kind: one of event_body.KINDS. Without it decisions are listed, and, while nothing else is looked for, the events
+    that people cause and those that nobody here understands.
+    """
+
+    kind: str | None = None
     pass_id: str | None = None
     household: int | None = None
     place: str | None = None
@@ -94,8 +120,8 @@ class PassageView:
             return tuple(_row(row) for row in connection.execute(query))
 
     def after(self, record_id: int, size: int) -> tuple[PassageRow, ...]:
-        """The newest decisions after record_id, oldest first, at most `size`."""
-        query = _rows().where(Record.id > record_id).order_by(Record.id.desc()).limit(size)
+        """The newest decisions and events after record_id, oldest first, at most `size`."""
+        query = _rows().where(Record.id > record_id, _is_news()).order_by(Record.id.desc()).limit(size)
         with self._store.reading() as connection:
             return tuple(_row(row) for row in reversed(connection.execute(query).all()))
 
@@ -118,6 +144,7 @@ class PassageView:
                         Record.seq.between(end.seq - END_WITHIN, end.seq - 1),
                         Record.visit == end.visit,
                         Record.id <= record_id,
+                        Record.kind == KIND_DECISION,
                     )
                     .order_by(Record.seq.desc())
                     .limit(1)
@@ -127,14 +154,18 @@ class PassageView:
             return tuple(rows)
 
     def count_after(self, record_id: int) -> int:
-        """How many decisions came after record_id."""
+        """How many decisions and listed events came after record_id."""
         with self._store.reading() as connection:
-            query = select(func.count()).where(Record.id > record_id, Record.outcome.is_not(None))
+            query = select(func.count()).where(Record.id > record_id, _is_listed())
             return int(connection.execute(query).scalar_one())
 
     def granted_twice(self) -> tuple[TwiceRow, ...]:
         """Codes that opened two gates, the newest of the last day."""
         return granted_twice(self._store)
+
+    def journal_news(self) -> tuple[JournalNews, ...]:
+        """Gates that go on in another journal, the newest of the last day."""
+        return journal_news(self._store)
 
     def newest_id(self) -> int:
         """Highest row of the record; 0 when it is empty."""
@@ -142,7 +173,7 @@ class PassageView:
             return int(connection.execute(select(func.max(Record.id))).scalar_one() or 0)
 
     def detail(self, record_id: int) -> PassageDetail:
-        """One decision with all its inputs. Raises NotFound."""
+        """One decision with all its inputs, or one event. Raises NotFound."""
         with self._store.reading() as connection:
             shown = connection.execute(_rows().where(Record.id == record_id)).first()
             record = connection.execute(
@@ -197,7 +228,7 @@ def envelope_of(record: Row[*tuple[Any, ...]]) -> Envelope:
 
 
 def _rows() -> Select[*tuple[Any, ...]]:
-    """Decisions with their ends, places and holders."""
+    """Records with what stands beside a decision: its end, place and holder."""
     end = (
         select(_end_record.passage_end)
         .where(
@@ -214,10 +245,16 @@ def _rows() -> Select[*tuple[Any, ...]]:
     return (
         select(
             Record.id,
+            Record.kind,
             Record.device,
             Record.compound,
             Record.received_at_ms,
             Record.wall_ms,
+            # The body of a plain decision is long, and not shown in a list.
+            case(
+                (or_(Record.kind != KIND_DECISION, Record.reason == Reason.SERVICE_ADMITTED.value), Record.body),
+                else_=None,
+            ).label("body"),
             Record.direction,
             Record.outcome,
             Record.reason,
@@ -234,12 +271,12 @@ def _rows() -> Select[*tuple[Any, ...]]:
         .outerjoin(Place, Place.id == Household.place_id)
         .outerjoin(IssuedPass, IssuedPass.pass_id == Record.pass_id)
         .outerjoin(Person, Person.id == IssuedPass.person_id)
-        .where(Record.outcome.is_not(None), Record.kind == KIND_DECISION)
+        .where(Record.kind.not_in(NEVER_LISTED))
     )
 
 
 def _conditions(search: PassageFilter) -> list[Any]:
-    conditions: list[Any] = []
+    conditions: list[Any] = [_of_kind(search)]
     if search.pass_id is not None:
         conditions.append(Record.pass_id == search.pass_id)
     if search.household is not None:
@@ -261,6 +298,39 @@ def _conditions(search: PassageFilter) -> list[Any]:
     return conditions
 
 
+def _of_kind(search: PassageFilter) -> ColumnElement[bool]:
+    if search.kind == UNKNOWN:
+        return Record.kind.not_in(KNOWN)
+    if search.kind is not None:
+        return Record.kind == search.kind
+    looked_for = (
+        search.pass_id,
+        search.household,
+        search.place,
+        search.reason,
+        search.outcome,
+        search.since,
+        search.until,
+    )
+    # The indexes hold decisions: a search of years for events as well would read every record.
+    return _is_listed() if all(wanted is None for wanted in looked_for) else _is_decision()
+
+
+def _is_decision() -> ColumnElement[bool]:
+    return and_(Record.outcome.is_not(None), Record.kind == KIND_DECISION)
+
+
+def _is_listed() -> ColumnElement[bool]:
+    """Decisions and the events that stand with them; the barrier's daily opening and closing apart."""
+    is_routine = and_(Record.kind == "barrier", func.coalesce(Record.reason, "").in_(ROUTINE))
+    return and_(Record.kind.not_in((*NEVER_LISTED, *ON_REQUEST)), not_(is_routine))
+
+
+def _is_news() -> ColumnElement[bool]:
+    """What a live page may be shown: whoever watches one kind alone gets it too."""
+    return Record.kind.not_in(NEVER_LISTED)
+
+
 def _households_at(place: str) -> Select[*tuple[Any, ...]]:
     """Households at a label as people write it: '3-2-501', or its beginning, '3-2' for a unit, '3' for a building."""
     prefix = place.strip("-").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -274,12 +344,16 @@ def _households_at(place: str) -> Select[*tuple[Any, ...]]:
 def _row(row: Row[*tuple[Any, ...]]) -> PassageRow:
     return PassageRow(
         id=row.id,
+        kind=listed_as(row.kind),
+        raw_kind=row.kind,
         device=row.device,
         compound=row.compound,
         moment=from_ms(row.wall_ms if row.wall_ms is not None else row.received_at_ms),
         direction=row.direction,
         outcome=row.outcome,
-        reason=row.reason,
+        reason=row.reason if row.kind == KIND_DECISION else None,
+        service=service_in(row.body) if row.kind == KIND_DECISION else None,
+        event=read_event(row.kind, row.body) if row.kind != KIND_DECISION else None,
         pass_id=row.pass_id,
         household=row.household,
         place=row.place,

@@ -15,6 +15,7 @@ from model.rules import Direction
 
 KIND_DECISION: Final = "decision"
 KIND_PASSAGE: Final = "passage"
+KIND_BARRIER: Final = "barrier"
 KIND_CONFLICT: Final = "conflict"
 _EPOCH: Final = re.compile(r"[0-9a-f]{16}")
 _INTEGER_MAX: Final = 2**31 - 1
@@ -65,6 +66,8 @@ def columns_of(body: Mapping[str, object]) -> Columns:
         columns.pass_id = _short(body.get("pass"), 16)
         columns.household = _whole(body.get("household"))
         columns.passage_end = _short(body.get("end"), 16)
+    elif kind == KIND_BARRIER:
+        columns.reason = _short(body.get("event"), 48)
     return columns
 
 

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, insert, select, update
 
 from center.clock import NowMs, is_plausible, now_ms
+from center.ingest import journal_news
 from center.ingest.arrivals import MarkFound, StateArrived, StatusArrived
 from center.store.bulk import BulkInsert
 from center.store.database import Store
@@ -179,8 +180,15 @@ class GateBook:
         )
         own = (ChainHead.device == message.device) & (ChainHead.epoch == message.state.epoch)
         others = (ChainHead.device == message.device) & (ChainHead.epoch != message.state.epoch)
-        connection.execute(update(ChainHead).where(own).values(closed_at_ms=None))
-        connection.execute(update(ChainHead).where(others, ChainHead.closed_at_ms.is_(None)).values(closed_at_ms=now))
+        returned = connection.execute(
+            update(ChainHead).where(own, ChainHead.closed_at_ms.is_not(None)).values(closed_at_ms=None)
+        ).rowcount
+        replaced = connection.execute(
+            update(ChainHead).where(others, ChainHead.closed_at_ms.is_(None)).values(closed_at_ms=now)
+        ).rowcount
+        if returned or replaced:
+            action = journal_news.RETURNED if returned else journal_news.REPLACED
+            journal_news.tell(connection, action, message.device, message.state.epoch, now)
 
 
 def newest_of(messages: Sequence[StatusArrived | StateArrived]) -> list[StatusArrived | StateArrived]:

@@ -11,9 +11,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from center.accounts.sessions import Refused, Session
 from center.desk.decision_body import read_decision
+from center.desk.event_body import KINDS
 from center.desk.live import TooManyWatchers
 from center.desk.passages import PAGE_SIZE, PassageFilter
-from center.errors import ReasonMissing, StoreError
+from center.errors import NotFound, ReasonMissing, StoreError
 from center.registry.reveals import Reveals
 from center.web.json_api import RowNumber, address_of, set_session_cookie
 from center.web.language import Language, chosen_language, texts_of
@@ -25,6 +26,7 @@ from center.web.services import Services
 from model.reasons import Outcome, Reason
 
 LANGUAGE_KEPT_S: Final = int(timedelta(days=365).total_seconds())
+DeviceName = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
 HouseholdNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _PROBLEMS: Final = {"reason": "error.reason_needed", "shown": "household.shown_already"}
 
@@ -133,8 +135,10 @@ def _add_live(router: APIRouter, pages: Pages) -> None:
             session,
             gates=pages.services.gates.all(),
             granted_twice=pages.services.passages.granted_twice(),
+            journal_news=pages.services.passages.journal_news(),
             rows=rows[:PAGE_SIZE],
             search=search,
+            kinds=KINDS,
             outcomes=list(Outcome),
             reasons=list(Reason),
             older=older,
@@ -182,6 +186,34 @@ def _add_details(router: APIRouter, pages: Pages) -> None:
         return pages.show(
             request, "passage.html", session, detail=detail, body=read_decision(detail.body), body_text=body_text
         )
+
+    @router.get("/gates/{device}")
+    def gate(request: Request, device: DeviceName, problem: str = "") -> Response:
+        session = pages.session(request)
+        known = pages.services.gates.some([device])
+        if not known:
+            raise NotFound(f"no gate {device}")
+        return pages.show(
+            request,
+            "gate.html",
+            session,
+            gate=known[0],
+            chains=pages.services.chains.all(device=device),
+            problem=_PROBLEMS.get(problem),
+        )
+
+    @router.post("/gates/{device}/losses")
+    async def note_loss(request: Request, device: DeviceName) -> Response:
+        session, form = await _checked_form(request, pages)
+        subject, remark = field(form, "loss"), field(form, "remark")
+        try:
+            await run_in_threadpool(
+                lambda: pages.services.losses.note(device, subject, by=session.account.name, remark=remark)
+            )
+        except ReasonMissing:
+            return RedirectResponse(f"/gates/{device}?problem=reason", 303)
+        pages.services.live.gates_changed(frozenset({device}))
+        return RedirectResponse(f"/gates/{device}", 303)
 
     @router.get("/households/{household_id}")
     def household(request: Request, household_id: HouseholdNumber, shown: str = "", problem: str = "") -> Response:

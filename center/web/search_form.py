@@ -8,10 +8,11 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from center.clock import is_plausible
+from center.desk.event_body import KIND_DECISION, KINDS, LISTED, ROUTINE, UNKNOWN
 from center.desk.passages import PassageFilter, PassageRow
 from model.reasons import Outcome, Reason
 
-FIELDS: Final = ("place", "household", "pass", "outcome", "reason", "gate", "from", "to")
+FIELDS: Final = ("kind", "place", "household", "pass", "outcome", "reason", "gate", "from", "to")
 _PASS: Final = re.compile(r"[0-9a-f]{16}")
 _DEVICE: Final = re.compile(r"[a-z0-9-]{1,32}")
 _PLACE_MAX: Final = 100
@@ -43,6 +44,7 @@ def read_search(query: Mapping[str, str], zone: tzinfo) -> Search:
         return fields[name] if fields[name] and is_good else None
 
     fields["pass"] = fields["pass"].lower()
+    kind = judged("kind", "search.bad_choice", fields["kind"] in KINDS)
     pass_id = judged("pass", "search.bad_pass", _PASS.fullmatch(fields["pass"]) is not None)
     household = judged("household", "search.bad_household", _is_number(fields["household"]))
     device = judged("gate", "search.bad_choice", _DEVICE.fullmatch(fields["gate"]) is not None)
@@ -55,6 +57,7 @@ def read_search(query: Mapping[str, str], zone: tzinfo) -> Search:
     before = query.get("before", "")
     return Search(
         filter=PassageFilter(
+            kind=kind,
             pass_id=pass_id,
             household=int(household) if household is not None else None,
             place=fields["place"] or None,
@@ -73,7 +76,8 @@ def read_search(query: Mapping[str, str], zone: tzinfo) -> Search:
 def matches(row: PassageRow, wanted: PassageFilter) -> bool:
     """Whether a live row belongs to a search; the same judgement as the database's, paging apart."""
     return (
-        wanted.pass_id in (None, row.pass_id)
+        _is_of_kind(row, wanted)
+        and wanted.pass_id in (None, row.pass_id)
         and wanted.household in (None, row.household)
         and wanted.device in (None, row.device)
         and (wanted.reason is None or wanted.reason.value == row.reason)
@@ -82,6 +86,17 @@ def matches(row: PassageRow, wanted: PassageFilter) -> bool:
         and (wanted.until is None or row.moment < wanted.until)
         and (wanted.place is None or _is_at(row.place, wanted.place))
     )
+
+
+def _is_of_kind(row: PassageRow, wanted: PassageFilter) -> bool:
+    if wanted.kind is not None:
+        return row.kind == wanted.kind
+    looked_for = (wanted.pass_id, wanted.household, wanted.place, wanted.reason, wanted.outcome)
+    if row.kind == KIND_DECISION:
+        return True
+    is_anything = all(each is None for each in (*looked_for, wanted.since, wanted.until))
+    is_routine = row.event is not None and row.kind == "barrier" and row.event.code in ROUTINE
+    return is_anything and row.kind in (*LISTED, UNKNOWN) and not is_routine
 
 
 def _is_at(place: str | None, wanted: str) -> bool:

@@ -7,6 +7,7 @@ from center.accounts.sessions import Sessions
 from center.desk.chains import ChainView
 from center.desk.gates import GateView
 from center.desk.live import LiveFeed
+from center.desk.losses import LossBook
 from center.desk.passages import PassageView
 from center.registry.residents import Residents
 
@@ -27,6 +28,7 @@ class Services:
     passages: PassageView
     gates: GateView
     chains: ChainView
+    losses: LossBook
     live: LiveFeed
     residents: Residents
     health: Callable[[], Health]

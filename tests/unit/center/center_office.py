@@ -13,6 +13,7 @@ from center.accounts.users import Role, Users
 from center.desk.chains import ChainView
 from center.desk.gates import GateView
 from center.desk.live import LiveFeed
+from center.desk.losses import LossBook
 from center.desk.passages import PassageView
 from center.ingest.gate_book import GateBook
 from center.ingest.keeper import RecordKeeper
@@ -84,6 +85,7 @@ class Office:
             passages=passages,
             gates=gates,
             chains=ChainView(self.store),
+            losses=LossBook(self.store),
             live=self.live,
             residents=self.residents,
             health=lambda: self.health,
