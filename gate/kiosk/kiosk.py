@@ -16,6 +16,7 @@ class Kiosk:
     """words: in the order of the screen, at least one language. phones: whom to call, by role; empty ones left out.
 
     zone: of every time that is shown; None: the machine's own. is_https: cookies may be marked secure.
+    site: where the gate's own sensor measures, forehead or wrist.
     """
 
     board: Board
@@ -24,6 +25,7 @@ class Kiosk:
     phones: Mapping[str, str]
     notices: NoticeBoard
     zone: tzinfo | None = None
+    site: str = "forehead"
     is_https: bool = False
     hosts: tuple[str, ...] = ()
     seats: Seats = field(default_factory=Seats)

@@ -65,5 +65,5 @@ def _flatten(name: str, table: Mapping[str, object], into: dict[str, dict[str, s
     for key, value in table.items():
         if isinstance(value, dict):
             _flatten(name if key == name else f"{name}.{key}", value, into)
-        else:
-            into.setdefault(name, {})[key] = str(value)
+        elif isinstance(value, str):
+            into.setdefault(name, {})[key] = value
