@@ -16,7 +16,7 @@ FOR_GUARDS_ALONE: Final = {"visit": None, "passages": []}
 
 
 def guard_content(
-    board: Board, *, zone: tzinfo, is_signed_in: bool, is_own_screen: bool, ended: Ended | None
+    board: Board, *, zone: tzinfo | None, is_signed_in: bool, is_own_screen: bool, ended: Ended | None
 ) -> Content:
     """The newest. Without a terminal: that it is not heard, and nothing that it once said."""
     told: Content = {
@@ -36,7 +36,7 @@ def guard_content(
     return told | {"screen": _plain(screen, zone)}
 
 
-def _plain(value: object, zone: tzinfo) -> object:
+def _plain(value: object, zone: tzinfo | None) -> object:
     """For JSON: moments in the gate's own time, so that every browser shows the same."""
     match value:
         case datetime():

@@ -1,9 +1,10 @@
-"""The guard's addresses: the page, its stream, its orders. One page for all states: its script shows what the stream says.
+"""The guard's addresses: page, stream and orders. One page for all states: its script shows what the stream says.
 
 The cookie holds the terminal's token: HttpOnly, SameSite=Strict, for these addresses alone. An order is taken from our
 own page only: same origin (security.py) and a header that no form of another site can send.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.requests import Request
@@ -17,10 +18,12 @@ from gate.kiosk.guard_texts import guard_texts
 from gate.kiosk.kiosk import Kiosk
 from gate.kiosk.rendering import page
 from gate.kiosk.security import LOOPBACK
+from gate.kiosk.words import Words
 
 HEADER: Final = "x-gatehouse"
 HEADER_VALUE: Final = "guard"
 PATH: Final = "/guard"
+_TABLES_OF_CODES: Final = frozenset({"reasons", "instructions", "hints", "alarms", "components", "questions"})
 
 
 def guard_routes(kiosk: Kiosk) -> list[BaseRoute]:
@@ -28,7 +31,7 @@ def guard_routes(kiosk: Kiosk) -> list[BaseRoute]:
     desk = GuardDesk(kiosk)
 
     async def view(request: Request) -> Response:
-        texts = {words.language: guard_texts(words.language) for words in kiosk.words}
+        texts = {each.language: {**guard_texts(each.language), "gate": _of_the_gate(each)} for each in kiosk.words}
         return page(kiosk, request, "guard.html", texts=texts, phones=dict(kiosk.phones))
 
     async def events(request: Request) -> EventStream:
@@ -71,6 +74,11 @@ def is_own_screen(request: Request) -> bool:
 def cookie_name(request: Request) -> str:
     """Cookies do not know ports, and each lane of one machine has its own."""
     return f"gatehouse_guard_{request.url.port or 0}"
+
+
+def _of_the_gate(words: Words) -> dict[str, Mapping[str, str]]:
+    """What everybody at the gate is told, for codes that have no words for guards alone."""
+    return {name: table for name, table in words.tables.items() if name in _TABLES_OF_CODES}
 
 
 def _token_of(request: Request) -> str | None:

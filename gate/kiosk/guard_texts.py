@@ -1,4 +1,4 @@
-"""The words of the guard's view, as the page gets them: tables within tables, and lists where there are several steps."""
+"""The words of the guard's view, as the page gets them: tables within tables, lists where there are several steps."""
 
 import tomllib
 from collections.abc import Mapping
