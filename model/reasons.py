@@ -46,5 +46,6 @@ class Reason(Enum):
     CLOCK_NOT_TRUSTED = "clock_not_trusted"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
     SCANNER_UNAVAILABLE = "scanner_unavailable"
+    THERMOMETER_UNAVAILABLE = "thermometer_unavailable"
     # why a guard is called beside a visit
     RESIDENT_CALLS = "resident_calls"

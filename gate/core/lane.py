@@ -35,7 +35,16 @@ from gate.core.events import (
 )
 from gate.core.settings import LaneSettings
 from gate.core.visit import JOURNAL, interrupted, move
-from gate.core.visit_states import Idle, Passing, Surroundings, Visiting, VisitMove, VisitState, visit_deadline
+from gate.core.visit_states import (
+    THERMOMETER,
+    Idle,
+    Passing,
+    Surroundings,
+    Visiting,
+    VisitMove,
+    VisitState,
+    visit_deadline,
+)
 from gate.core.visit_steps import parts_changed
 from gate.core.visit_verdict import passage_ended, release_time_s
 from model.clock import ClockTrust, Instant
@@ -48,7 +57,6 @@ from model.rules import RuleSet
 __all__ = ["JOURNAL", "GateMode", "Lane", "Step", "deadline", "step"]
 
 # Parts that can be lost, by name; each is named in the state that the centre sees.
-THERMOMETER = "thermometer"
 _WAYS_TO_THE_CENTRE = frozenset({"link", "centre"})
 
 
@@ -85,8 +93,9 @@ class Lane:
             return GateMode.WAY_FREE
         settings = self.settings
         is_measured = settings.direction in self.rules.measured_directions and VisitStep.MEASURE in settings.steps
-        cannot_measure = is_measured and (not settings.has_thermometer or THERMOMETER in self.lost)
-        if JOURNAL in self.lost or cannot_measure or not _around(self).has_scanner or self.directory is None:
+        around = _around(self)
+        cannot_measure = is_measured and not around.has_thermometer
+        if JOURNAL in self.lost or cannot_measure or not around.has_scanner or self.directory is None:
             return GateMode.GUARD_ONLY
         return GateMode.ALONE if _WAYS_TO_THE_CENTRE & self.lost.keys() else GateMode.READY
 
@@ -251,6 +260,7 @@ def _component_changed(lane: Lane, event: ComponentChanged) -> Step:
         alarm: Effect = ClearAlarm(kind=AlarmKind.JOURNAL) if event.is_available else RaiseAlarm(kind=AlarmKind.JOURNAL)
         effects = (alarm, *effects)
     lane = replace(lane, lost=lost, next_number=lane.next_number + 1)
-    if isinstance(lane.visit, Visiting) and event.component in lane.settings.scanners and not lane.barrier.is_free:
+    is_needed = event.component == THERMOMETER or event.component in lane.settings.scanners
+    if isinstance(lane.visit, Visiting) and is_needed and not lane.barrier.is_free:
         lane, effects = _apply(lane, parts_changed(lane.visit, event.at, _around(lane)), effects, event.at)
     return Step(lane=lane, effects=effects)

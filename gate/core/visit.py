@@ -8,7 +8,7 @@ Rules of this machine:
 - A code that failed a stage ends the visit at once: there is nothing left to measure for.
 - How people are measured: visit_measure. What a guard's word is worth: as much as a code, and the rules are judged all
   the same; a referral that a code would have mended goes on as a visit. An order for a visit that is over does nothing.
-- Several on one household card are each measured, and pass together. Without a mask nobody passes.
+- Several on one household card are each measured, and pass together. Without a mask the rules let nobody pass.
 - People on service pass on a guard's word, once it is on disk; whoever stood there before begins again.
 - Nothing is released before its record is on disk. A record that is not stored in time is as good as refused; should it
   turn up later, the passage record beside it says that nothing was released.
@@ -43,6 +43,7 @@ from gate.core.events import (
     Event,
     HouseholdIdentified,
     MaskSeen,
+    MeasuredByHand,
     PeopleCounted,
     PresenceChanged,
     QuestionAnswered,
@@ -66,7 +67,7 @@ from gate.core.visit_verdict import admit_service, guard_left, passage_ended, re
 from model.clock import Instant
 from model.credentials import VerifiedCode
 from model.reasons import Outcome, Reason
-from model.records import PassageEnd, VisitStep
+from model.records import DecisionRecord, PassageEnd, VisitStep
 from model.services import PEOPLE_MAX
 
 JOURNAL = "journal"
@@ -101,6 +102,8 @@ def move(state: VisitState, event: Event, around: Surroundings) -> VisitMove:
         case WithGuard():
             if isinstance(event, HouseholdIdentified):
                 return _identified_at_guard(state, event, around)
+            if isinstance(event, MeasuredByHand) and state.mask_missing:
+                return _measured_without_mask(state, event, around)
             return with_guard(state, event, around)
         case Passing():
             return _passing(state, event, around)
@@ -212,24 +215,55 @@ def _identified_at_guard(state: WithGuard, event: HouseholdIdentified, around: S
     if record.decision.reason not in MENDED_BY_A_GUARDS_WORD or isinstance(record.facts.code, VerifiedCode):
         return stay(state, around)
     steps = tuple(done for done in record.steps if done.step is not VisitStep.SCAN)
-    visiting_again = Visiting(
+    again = _visiting_again(replace(state, record=replace(record, steps=steps)), vouched(event), event.at, around)
+    return resume(again, event.at, around)
+
+
+def _measured_without_mask(state: WithGuard, event: MeasuredByHand, around: Surroundings) -> VisitMove:
+    """What the rules would grant now waits until a mask is put on."""
+    moved = with_guard(state, event, around)
+    if not isinstance(moved.state, Recording):
+        return moved
+    record = moved.state.record
+    if record.decision.outcome is not Outcome.GRANTED:
+        return moved
+    check = record.facts.code
+    code = None
+    if check is not None and record.scanner is not None:
+        code = CredentialPresented(
+            at=event.at, scanner=record.scanner, check=check, code_is_used=record.facts.code_is_used
+        )
+    cleared = tuple(effect for effect in moved.effects if isinstance(effect, ClearAlarm))
+    held = resume(_visiting_again(replace(state, record=record), code, event.at, around), event.at, around)
+    return replace(held, effects=(*cleared, *held.effects))
+
+
+def _visiting_again(state: WithGuard, code: CredentialPresented | None, at: Instant, around: Surroundings) -> Visiting:
+    """A referral as the visit that it came from."""
+    record = state.record
+    return Visiting(
         visit=record.visit,
         began_at=state.began_at,
         step=VisitStep.SCAN,
-        step_until=event.at,
+        step_until=at,
         is_present=state.is_present,
-        code=vouched(event),
+        code=code,
         other_codes=record.other_codes,
-        questions_answered=len(around.settings.questions) if VisitStep.ASK in {done.step for done in steps} else 0,
+        questions_answered=len(around.settings.questions) if _is_asked(record) else 0,
         answered_yes=record.facts.answered_yes,
         people=record.facts.people,
         measured=record.facts.temperatures,
         first_temperature=record.first_temperature,
         superseded=record.superseded,
+        mask_missing=state.mask_missing,
         mask_was_missing=record.mask_was_missing,
-        steps=steps,
+        checked_by=record.guard,
+        steps=record.steps,
     )
-    return resume(visiting_again, event.at, around)
+
+
+def _is_asked(record: DecisionRecord) -> bool:
+    return any(done.step is VisitStep.ASK for done in record.steps)
 
 
 def _to_idle(state: Closing, around: Surroundings, *, is_present: bool) -> VisitMove:

@@ -3,6 +3,7 @@
 - A sensor that does not see a forehead yet is asked again at once, for as long as somebody takes to step up.
 - HIGH, or INDETERMINATE for another cause than a fault, is measured once more after a rest.
 - A thermometer that does not answer in time counts as a fault. Neither ever becomes a number.
+- Where the thermometer is lost, the guard is called at once and has the guard's time to measure by hand.
 - What a guard typed in stands for the sensor's judgement of the person concerned; both are kept.
 """
 
@@ -62,9 +63,12 @@ def measured_by_sensor(state: Visiting, at: Instant, reading: ThermometerReading
 
 
 def sensor_was_silent(state: Visiting, at: Instant, around: Surroundings) -> Visiting:
-    """No burst came in time."""
+    """No burst came in time. Where there is no sensor, nobody came to measure whoever is left either."""
     silent = ThermometerUnavailable(since=state.step_until, why=SensorFault.NO_BURST)
-    return measured_by_sensor(state, at, silent, around)
+    after = measured_by_sensor(state, at, silent, around)
+    while not around.has_thermometer and wants_measurement(after):
+        after = measured_by_sensor(after, at, silent, around)
+    return after
 
 
 def measured_by_hand(state: Visiting, reading: HandReading, around: Surroundings) -> Visiting:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Final, assert_never
 
 from gate.core.effects import AlarmKind, Effect
 from gate.core.events import CredentialPresented
@@ -13,6 +13,9 @@ from model.identities import GuardId, VisitId
 from model.records import DecisionRecord, StepDone, VisitStep
 from model.rules import RuleSet
 from model.temperature import TemperatureJudgement
+
+THERMOMETER: Final = "thermometer"
+"""Its name among the lost parts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class Visiting:
 
     people: on one household card. measured: one judgement for each of them who is done. first_temperature, superseded:
     earlier judgements, the first and the further ones. approach_until: until then a sensor that sees no forehead is
-    asked again. mask_missing: held at the end until one is put on; is_held: nothing else is left to do.
+    asked again. mask_missing: not decided until one is put on; is_held: nothing else is left to do, or in time.
     checked_by: the guard who looked at the card.
     """
 
@@ -73,10 +76,13 @@ class Recording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithGuard:
+    """mask_missing: whatever the guard measures, the rules let nobody pass before one is put on."""
+
     record: DecisionRecord
     began_at: Instant  # the visit
     until: Instant
     is_present: bool
+    mask_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +126,11 @@ class Surroundings:
         """Whether a code can be read."""
         scanners = self.settings.scanners
         return not scanners or any(scanner not in self.lost for scanner in scanners)
+
+    @property
+    def has_thermometer(self) -> bool:
+        """Whether the gate can measure by itself."""
+        return self.settings.has_thermometer and THERMOMETER not in self.lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

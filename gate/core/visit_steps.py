@@ -87,15 +87,22 @@ def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
 
 
 def parts_changed(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
-    """A scanner was lost, or one came back, while somebody stands before it."""
-    if state.step is not VisitStep.SCAN or state.is_held:
+    """A scanner or the thermometer was lost, or came back, while somebody stands before it."""
+    if state.is_held or state.step not in (VisitStep.SCAN, VisitStep.MEASURE):
         return stay(state, around)
-    return _enter_scan(replace(state, step_until=at), at, around)
+    anew = replace(state, step_until=at)
+    if state.step is VisitStep.MEASURE:
+        is_waiting = state.measuring is not None or state.retest_at is not None
+        if is_waiting == around.has_thermometer:
+            return stay(state, around)  # another part
+        # A burst that is still on its way from a lost sensor counts for nothing.
+        anew = replace(anew, measuring=None, retest_at=None)
+    return _advance(anew, at, around)
 
 
 def _code_shown(state: Visiting, event: CredentialPresented, around: Surroundings) -> VisitMove:
     if state.code is None:
-        return _advance(replace(state, code=event), event.at, around)
+        return _advance(replace(state, code=event, is_held=False), event.at, around)
     if is_same_pass(event.check, state.code.check):
         return stay(state, around)
     return stay(replace(state, other_codes=state.other_codes + 1), around, ShowHint(hint=Hint.ONE_AT_A_TIME))
@@ -144,7 +151,10 @@ def _mask_seen(state: Visiting, event: MaskSeen, around: Surroundings) -> VisitM
         seen = replace(state, mask_missing=True, mask_was_missing=True)
         return stay(seen, around, ShowHint(hint=Hint.PUT_ON_MASK))
     worn = replace(state, mask_missing=False)
-    return _advance(replace(worn, is_held=False), event.at, around) if state.is_held else stay(worn, around)
+    if not state.is_held:
+        return stay(worn, around)
+    # A step that ran out meanwhile begins again, with its whole time.
+    return _advance(replace(worn, is_held=False, step_until=event.at), event.at, around)
 
 
 def _guard_checked(state: Visiting, event: GuardDecided, around: Surroundings) -> VisitMove:
@@ -169,6 +179,8 @@ def _time_passed(state: Visiting, at: Instant, around: Surroundings) -> VisitMov
         return stay(state, around)
     if state.step is VisitStep.MEASURE and not state.is_held:
         return _measured(sensor_was_silent(state, at, around), state, at, around)
+    if state.mask_missing and not state.is_held:
+        return _held(state, at, around)  # whoever fetches one is not sent away for it
     closing = Closing(until=Instant(at + around.settings.result_shown_s), is_present=state.is_present)
     return abandon(state, closing, Instruction.TOO_SLOW, around)
 
@@ -208,6 +220,8 @@ def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
                 elif wants_measurement(state):
                     if state.measuring is not None or state.retest_at is not None:
                         return stay(state, around)  # a code shown while measuring
+                    if not around.has_thermometer:
+                        return _enter_called(state, step, Reason.THERMOMETER_UNAVAILABLE, at, around)
                     return measuring_began(state, at, around, is_again=False)
                 else:
                     state = _done(state, step, at, worst_of(state.measured).value)
@@ -225,7 +239,7 @@ def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
 
 
 def _held(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
-    """Everything is done but the mask."""
+    """Everything is done but the mask, or waits until one is put on."""
     if state.is_held:
         return stay(state, around)
     until = Instant(at + around.settings.guard_limit_s)
@@ -243,9 +257,13 @@ def _enter(state: Visiting, step: VisitStep, at: Instant, around: Surroundings, 
 def _enter_scan(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     if around.has_scanner:
         return _enter(state, VisitStep.SCAN, at, around, ShowInstruction(instruction=Instruction.SHOW_CODE))
-    reason = Reason.SCANNER_UNAVAILABLE
+    return _enter_called(state, VisitStep.SCAN, Reason.SCANNER_UNAVAILABLE, at, around)
+
+
+def _enter_called(state: Visiting, step: VisitStep, reason: Reason, at: Instant, around: Surroundings) -> VisitMove:
+    """A step that the gate cannot do by itself any more: a guard is called, and has a guard's time."""
     shown = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=reason)
-    entered = _enter(state, VisitStep.SCAN, at, around, shown, CallGuard(reason=reason))
+    entered = _enter(state, step, at, around, shown, CallGuard(reason=reason))
     if not entered.effects or not isinstance(entered.state, Visiting):
         return entered
     return replace(entered, state=replace(entered.state, step_until=Instant(at + around.settings.guard_limit_s)))

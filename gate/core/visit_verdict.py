@@ -212,12 +212,20 @@ def with_guard(state: WithGuard, event: Event, around: Surroundings) -> VisitMov
             return replace(left, state=closing, effects=(*left.effects, told))
         case MeasuredByHand() if record.decision.reason in _FOR_A_TEMPERATURE:
             return _measured_by_hand(state, event, around)
-        case MaskSeen() if not event.is_worn:
-            return stay(state, around, ShowHint(hint=Hint.PUT_ON_MASK))
+        case MaskSeen() if event.is_worn == state.mask_missing:
+            return _mask_seen(state, event, around)
         case CredentialPresented():
             return stay(state, around, ShowHint(hint=Hint.ONE_AT_A_TIME))
         case _:
             return stay(state, around)
+
+
+def _mask_seen(state: WithGuard, event: MaskSeen, around: Surroundings) -> VisitMove:
+    if event.is_worn:
+        told = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=state.record.decision.reason)
+        return stay(replace(state, mask_missing=False), around, told)
+    seen = replace(state, mask_missing=True, record=replace(state.record, mask_was_missing=True))
+    return stay(seen, around, ShowInstruction(instruction=Instruction.PUT_ON_MASK))
 
 
 def _measured_by_hand(state: WithGuard, event: MeasuredByHand, around: Surroundings) -> VisitMove:

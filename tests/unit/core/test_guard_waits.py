@@ -1,0 +1,126 @@
+"""While the gate waits for a guard: a thermometer that is lost, a mask that is missing."""
+
+import pytest
+
+from gate.core import visit
+from gate.core.effects import CallGuard, Instruction, ShowInstruction, StartMeasurement
+from gate.core.events import ComponentChanged, MaskSeen, PeopleCounted
+from gate.core.visit_states import Visiting, WithGuard
+from gate.core.visit_verdict import with_guard
+from model.identities import GuardId
+from model.reasons import Outcome, Reason
+from model.records import AbandonedRecord, VisitStep
+from model.temperature import HandReading
+from tests.unit.core.lane_dsl import STEP_LIMIT_S, Scene, scene, settings, with_guard_scene
+from tests.unit.model.builders import COLD_SKIN_C, HIGH_SKIN_C, burst, fault
+
+GUARD = GuardId("li_wei")
+MEASURE_SCAN = (VisitStep.MEASURE, VisitStep.SCAN)
+
+
+def loses(gate: Scene, component: str, *, is_available: bool = False) -> Scene:
+    return gate.send(ComponentChanged(at=gate.at, component=component, is_available=is_available, why="gone"))
+
+
+def mask(gate: Scene, *, is_worn: bool) -> Scene:
+    return gate.send(MaskSeen(at=gate.at, guard=GUARD, is_worn=is_worn))
+
+
+def arrived() -> Scene:
+    return scene(settings(steps=MEASURE_SCAN)).comes()
+
+
+class TestLostThermometer:
+    CALLED = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=Reason.THERMOMETER_UNAVAILABLE)
+
+    def without(self) -> Scene:
+        return loses(scene(settings(steps=MEASURE_SCAN)), "thermometer").comes()
+
+    def test_guard_is_called_at_once_and_has_a_guards_time(self) -> None:
+        gate = self.without()
+        assert gate.last == (self.CALLED, CallGuard(reason=Reason.THERMOMETER_UNAVAILABLE))
+        assert not gate.of(StartMeasurement)
+        gate.waits(119.0).guard_measures().shows().stored()
+        assert gate.releases
+        (decision,) = gate.decisions
+        assert decision.facts.temperature is not None
+        assert isinstance(decision.facts.temperature.reading, HandReading)
+
+    def test_nobody_is_let_through_because_nobody_came(self) -> None:
+        gate = self.without().shows().waits(120.0).stored()
+        assert gate.decisions[0].decision.outcome is Outcome.REFERRED
+        assert not gate.waits(1000.0).releases
+
+    def test_family_does_not_wait_once_for_each(self) -> None:
+        gate = self.without()
+        gate.send(PeopleCounted(at=gate.at, guard=GUARD, people=9)).shows().waits(120.0).stored()
+        assert isinstance(gate.lane.visit, WithGuard)
+        for _ in range(9):
+            assert not gate.releases
+            gate.guard_measures().stored()
+        assert gate.releases
+
+    def test_measuring_goes_on_when_it_comes_back(self) -> None:
+        gate = loses(self.without().waits(60.0), "thermometer", is_available=True)
+        assert gate.told() is Instruction.HOLD_FOREHEAD
+        assert gate.measures().shows().stored().releases
+
+    @pytest.mark.parametrize("late", [fault(), burst(), burst(HIGH_SKIN_C)])
+    def test_burst_that_comes_from_a_lost_thermometer_counts_for_nothing(self, late: object) -> None:
+        gate = loses(arrived(), "thermometer")
+        assert gate.of(ShowInstruction)[-1] == self.CALLED
+        before = gate.lane
+        assert gate.measures(late).lane == before  # type: ignore[arg-type]
+        assert gate.guard_measures().shows().stored().releases
+
+    def test_rest_before_the_second_burst_ends_with_the_guard(self) -> None:
+        gate = loses(arrived().measures(burst(HIGH_SKIN_C)), "thermometer").waits(20.0)
+        assert len(gate.of(StartMeasurement)) == 1
+        gate.guard_measures(38.0).shows().stored()
+        assert gate.decisions[0].decision.reason is Reason.TEMPERATURE_HIGH
+
+    def test_another_part_that_is_lost_disturbs_no_measurement(self) -> None:
+        gate = arrived()
+        before = gate.lane.visit
+        assert loses(gate, "link").lane.visit == before
+
+
+class TestMask:
+    def test_whoever_fetches_one_is_not_sent_away_by_a_step_s_limit(self) -> None:
+        gate = mask(arrived().measures(), is_worn=False).waits(STEP_LIMIT_S[VisitStep.SCAN] + 60.0)
+        assert gate.told() is Instruction.PUT_ON_MASK
+        mask(gate, is_worn=True)
+        assert gate.told() is Instruction.SHOW_CODE
+        gate.waits(STEP_LIMIT_S[VisitStep.SCAN] - 1.0).shows().stored()
+        assert gate.releases
+
+    def test_code_that_is_shown_meanwhile_is_not_lost(self) -> None:
+        gate = mask(arrived().measures(), is_worn=False).waits(60.0).shows()
+        assert not gate.decisions
+        assert mask(gate, is_worn=True).stored().releases
+
+    def test_wait_for_a_mask_has_an_end(self) -> None:
+        gate = mask(arrived().measures(), is_worn=False).waits(STEP_LIMIT_S[VisitStep.SCAN] + 120.0)
+        assert gate.records(AbandonedRecord)[0].mask_was_missing
+        assert not isinstance(gate.lane.visit, Visiting)
+
+    def without_mask(self) -> Scene:
+        return mask(with_guard_scene(burst(COLD_SKIN_C)), is_worn=False).guard_measures().stored()
+
+    def test_normal_value_by_hand_lets_nobody_pass_without_one(self) -> None:
+        gate = self.without_mask()
+        assert gate.told() is Instruction.PUT_ON_MASK
+        assert not gate.releases
+        mask(gate, is_worn=True).stored()
+        assert gate.decisions[-1].mask_was_missing
+        assert len(gate.releases) == 1
+
+    def test_without_that_hold_it_would(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(visit, "_measured_without_mask", with_guard)
+        assert self.without_mask().releases
+
+    def test_guard_is_asked_again_once_it_is_on(self) -> None:
+        gate = mask(with_guard_scene(), is_worn=False)
+        assert gate.told() is Instruction.PUT_ON_MASK
+        mask(gate, is_worn=True)
+        assert gate.of(ShowInstruction)[-1].reason is Reason.TEMPERATURE_HIGH
