@@ -138,7 +138,11 @@ class VouchedHousehold:
     why: IdentifiedWhy
 
 
-CodeCheck = VerifiedCode | RefusedCode | VouchedHousehold
+CheckedCode = VerifiedCode | RefusedCode
+"""What checking a scanned code comes to."""
+
+CodeCheck = CheckedCode | VouchedHousehold
+"""What tells a gate who somebody is."""
 
 
 def household_of(check: CodeCheck | None) -> HouseholdId | None:

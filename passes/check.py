@@ -12,7 +12,7 @@ reads as a careless reader would (docs/pass-format.md has the table).
 from dataclasses import dataclass
 from datetime import datetime
 
-from model.credentials import CheckStage, CodeCheck, Pass, PassFlags, RefusalDetail, RefusedCode, VerifiedCode
+from model.credentials import CheckedCode, CheckStage, Pass, PassFlags, RefusalDetail, RefusedCode, VerifiedCode
 from model.directory import Directory, PassStatus
 from model.identities import CommunityId, KeyId
 from passes import code_text
@@ -51,7 +51,7 @@ class CheckContext:
             raise ValueError("CheckContext.now must be aware")
 
 
-def check_code(text: bytes, context: CheckContext, stages: frozenset[CheckStage] = ALL_STAGES) -> CodeCheck:
+def check_code(text: bytes, context: CheckContext, stages: frozenset[CheckStage] = ALL_STAGES) -> CheckedCode:
     """Check what a scanner read; total: whatever the bytes, the answer is a verified or a refused code."""
     check = _Check(context=context, stages=stages)
     try:
