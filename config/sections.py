@@ -69,8 +69,17 @@ class Keys(Section):
 
 
 class Clock(Section):
-    source: Literal["ntp", "rtc", "declared"] = Field(
-        description='"ntp", "rtc", or "declared" where the host keeps the time'
+    """Where the time comes from, and so what it is worth."""
+
+    source: str = Field(
+        pattern=r"^(ntp|rtc|declared|twin:/.+)$",
+        description='"ntp", "rtc", "declared" where the host keeps the time; twin:/absolute/file only in a simulation',
+    )
+    ntp_server: str | None = Field(
+        default=None,
+        max_length=253,
+        pattern=r"^[A-Za-z0-9.:-]+$",
+        description="name or address of the compound's own time server; doctor checks that the system asks it",
     )
 
 

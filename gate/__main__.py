@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -32,9 +33,11 @@ from drivers.ports import Component, ContactRole, Device
 from drivers.serial_scanner import SerialScanner, SerialScannerSettings
 from gate.core.lane import Lane
 from gate.core.settings import LaneSettings
+from gate.shell.clock_twin import TWIN, ClockTwin
 from gate.shell.codes import CodeReader
 from gate.shell.guards import GuardAccount, GuardsFile, GuardsUnreadable
 from gate.shell.household_lookup import load_device_key
+from gate.shell.inbox import JournalOpened
 from gate.shell.kiosk_desk import DeskSettings, KioskDesk
 from gate.shell.link_to_centre import LINK, LinkToCentre
 from gate.shell.log_queue import start_logging
@@ -44,7 +47,8 @@ from gate.shell.terminal import Terminal
 from gate.shell.terminal_parts import Devices
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
-from journal.errors import JournalError
+from journal.errors import JournalError, JournalUnavailable
+from journal.late import AnyJournal, LateJournal
 from journal.store import Journal
 from model.clock import ClockTrust
 from model.rules import RuleSet
@@ -123,17 +127,17 @@ def run_terminal(settings_file: Path) -> int:
 
 async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> int:
     identity = settings.identity
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    max_bytes = settings.journal.kept_days * settings.journal.records_per_day * RECORD_BYTES
-    journal = Journal.open(settings.state_dir / "journal.db", identity.device, max_bytes=max_bytes)
+    journal = LateJournal(partial(_open_journal, settings))
     try:
+        journal.open_first()
+        opened = _what_it_says(journal.opened)
         held = _load_directory(settings, keys)
-        clock = WallClock(ClockTrust(settings.clock.source), _last_good_time(journal, held, keys))
+        clock = _clock(settings, _last_good_time(opened, held, keys))
         centre = _link(settings, journal, clock, keys, held)
         commits = Commits(journal, on_appended=centre.wake if centre is not None else lambda: None)
         pins = open_pin_factory(settings.gpio.pin_factory)
         directory = held.directory if held is not None else None
-        duty = read_duty(journal)
+        duty = read_duty(journal.opened) if journal.opened is not None else None
         lane = Lane(
             duty=duty.guard if duty is not None else None,
             settings=lane_settings(settings),
@@ -159,6 +163,8 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
             screens=desk,
             on_alive=lambda: tell("WATCHDOG=1"),
         )
+        journal.on_opened = lambda late: terminal.post(_what_it_says(late))
+        terminal.post(opened)
         try:
             commits.start()
             if centre is not None:
@@ -175,12 +181,42 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
     return EXIT_OK
 
 
+def _open_journal(settings: TerminalSettings) -> Journal:
+    path = settings.state_dir / "journal.db"
+    max_bytes = settings.journal.kept_days * settings.journal.records_per_day * RECORD_BYTES
+    try:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalUnavailable(f"{settings.state_dir}: {error.strerror}: check the card and its mount") from error
+    return Journal.open(path, settings.identity.device, max_bytes=max_bytes)
+
+
+def _what_it_says(journal: Journal | None) -> JournalOpened:
+    saved = None
+    if journal is not None:
+        try:
+            saved = journal.get_state(LAST_GOOD_TIME)
+        except JournalError as error:
+            log.error("last_good_time_not_read why=%s", error)
+    return JournalOpened(
+        last_good_time=datetime.fromisoformat(saved).astimezone(UTC) if saved is not None else None,
+        replaced=journal.replaced if journal is not None else None,
+    )
+
+
+def _clock(settings: TerminalSettings, last_good: datetime) -> WallClock:
+    source = settings.clock.source
+    if source.startswith(TWIN):
+        return WallClock(ClockTrust.UNKNOWN, last_good, ClockTwin(Path(source.removeprefix(TWIN))).sources())
+    return WallClock(ClockTrust(source), last_good)
+
+
 def _kiosk_desk(
     settings: TerminalSettings,
     *,
     lane: Lane,
     clock: WallClock,
-    journal: Journal,
+    journal: AnyJournal,
     held: DirectoryDocument | None,
     duty: Duty | None,
 ) -> KioskDesk | None:
@@ -364,7 +400,8 @@ def _load_directory(settings: TerminalSettings, keys: KeyList) -> DirectoryDocum
     except (PassError, OSError) as error:
         # The gate works on without one: passes are then unknown and the guard decides, until the centre sends it.
         log.error("directory_refused why=%s", error)
-        path.rename(path.with_suffix(".refused"))
+        with suppress(OSError):  # the disk that can't be read may not take a new name either
+            path.rename(path.with_suffix(".refused"))
         return None
 
 
@@ -372,20 +409,15 @@ def _directory_path(settings: TerminalSettings) -> Path:
     return settings.state_dir / "directory.bin"
 
 
-def _last_good_time(journal: Journal, held: DirectoryDocument | None, keys: KeyList) -> datetime:
+def _last_good_time(opened: JournalOpened, held: DirectoryDocument | None, keys: KeyList) -> datetime:
     """Newest of the journal's trusted time, the signed directory's, and provisioning (the signed key list's)."""
-    moments = [keys.issued_at]
-    if held is not None:
-        moments.append(held.directory.issued_at)
-    saved = journal.get_state(LAST_GOOD_TIME)
-    if saved is not None:
-        moments.append(datetime.fromisoformat(saved).astimezone(UTC))
-    return max(moments)
+    moments = [keys.issued_at, opened.last_good_time, held.directory.issued_at if held is not None else None]
+    return max(moment for moment in moments if moment is not None)
 
 
 def _link(
     settings: TerminalSettings,
-    journal: Journal,
+    journal: AnyJournal,
     clock: WallClock,
     keys: KeyList,
     held: DirectoryDocument | None,

@@ -11,7 +11,7 @@ from typing import Final
 
 from journal.envelope import Envelope
 from journal.errors import JournalBusy, JournalError
-from journal.store import Journal
+from journal.late import AnyJournal
 from model.records import ConsumedCode
 
 log = logging.getLogger(__name__)
@@ -39,12 +39,17 @@ class _Append:
     on_done: OnDone
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Probe:
+    on_done: Callable[[JournalError | None], None]
+
+
 class Commits:
     """The one thread that appends. First in, first out; maintenance runs while nothing waits."""
 
     def __init__(
         self,
-        journal: Journal,
+        journal: AnyJournal,
         *,
         on_appended: Callable[[], None] = lambda: None,
         maintenance_interval_s: float = MAINTENANCE_INTERVAL_S,
@@ -53,10 +58,11 @@ class Commits:
         self._journal = journal
         self._on_appended = on_appended
         self._interval_s = maintenance_interval_s
-        self._waiting: queue.Queue[_Append | None] = queue.Queue(MAX_WAITING)
+        self._waiting: queue.Queue[_Append | _Probe | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._run, name="journal-commits", daemon=True)
         self._maintained_at = time.monotonic()
         self._was_short = False
+        self._trouble: JournalError | None = None  # of the maintenance
 
     def start(self) -> None:
         """Start the thread."""
@@ -91,16 +97,29 @@ class Commits:
         except queue.Full:
             on_done(JournalBusy(f"{MAX_WAITING} records wait for the disk: check the card"))
 
+    def probe(self, on_done: Callable[[JournalError | None], None]) -> None:
+        """Ask, in its turn, whether the journal still takes records; nothing is written. Never blocks, any thread.
+
+        on_done runs on the commit thread, with what is wrong or None; with JournalBusy here and now.
+        """
+        try:
+            self._waiting.put_nowait(_Probe(on_done=on_done))
+        except queue.Full:
+            on_done(JournalBusy(f"{MAX_WAITING} records wait for the disk: check the card"))
+
     def _run(self) -> None:
         while True:
             try:
-                append = self._waiting.get(timeout=self._interval_s)
+                wanted = self._waiting.get(timeout=self._interval_s)
             except queue.Empty:
                 self._maintain_if_due()
                 continue
-            if append is None:
+            if wanted is None:
                 return
-            self._commit(append)
+            if isinstance(wanted, _Probe):
+                self._probe(wanted)
+            else:
+                self._commit(wanted)
             if self._waiting.empty() or self._journal.wal_bytes() > 4 * WAL_LIMIT_BYTES:
                 self._maintain_if_due()
 
@@ -114,8 +133,21 @@ class Commits:
         try:
             append.on_done(outcome)
             if isinstance(outcome, Envelope):
+                self._trouble = None
+                self._journal.keep_high_water()
                 self._on_appended()
         except Exception:  # the thread that owns the disk survives any caller
+            log.exception("journal_callback_failed")
+
+    def _probe(self, probe: _Probe) -> None:
+        trouble = self._trouble
+        try:
+            self._journal.probe()
+        except JournalError as error:
+            trouble = error
+        try:
+            probe.on_done(trouble)
+        except Exception:
             log.exception("journal_callback_failed")
 
     def _maintain_if_due(self) -> None:
@@ -132,4 +164,8 @@ class Commits:
             self._journal.trim(_FOREVER if is_short else datetime.now(UTC) - ACKNOWLEDGED_KEPT)
             self._journal.maintain()
         except JournalError as error:
-            log.warning("journal_maintenance_failed why=%s", error)
+            if self._trouble is None:
+                log.warning("journal_maintenance_failed why=%s", error)
+            self._trouble = error
+        else:
+            self._trouble = None

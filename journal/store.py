@@ -20,9 +20,10 @@ from typing import Final, Self
 from journal.body import BODY_VERSION, KIND_GAP, build_body, canonical_json, copy_text, recorded_wall_s, wall_of
 from journal.consumed import ConsumedCodes, code_key
 from journal.envelope import SALT_BYTES, ZERO_HASH, Envelope, seal
-from journal.errors import AlreadyConsumed, JournalDamaged, JournalLost, RecordInvalid
+from journal.errors import AlreadyConsumed, JournalDamaged, JournalLost, JournalUnavailable, RecordInvalid
 from journal.facts import AckOutcome, EpochState, Head, Room
 from journal.file import OpenFile
+from journal.high_water import HighWaterFile, Replaced, ReplacedHow
 from journal.lock import lock_beside
 from journal.retention import save_cursors, trim_epoch
 from journal.salvage import Known, LostRange, SalvageReport, carry_over, finish_interrupted, salvage
@@ -61,14 +62,17 @@ class Journal:
         self.path = path
         self.device = device
         self.salvaged: SalvageReport | None = None
+        self.replaced: Replaced | None = None  # the journal that was here before, and is not this one
         self._max_bytes = max_bytes
         self._lock = threading.RLock()  # the writer
         self._read_lock = threading.Lock()
         self._head = Head(epoch=Epoch(""), seq=Seq(0), hash=ZERO_HASH)
         self._is_lost = False
         self._gone: list[LostRange] = []
+        self._high_water = HighWaterFile(path, device)
         self._file = OpenFile(path, max_bytes=max_bytes)
         with ExitStack() as opened:
+            opened.callback(self._high_water.close)
             opened.callback(self._file.close)
             self._load_codes()
             self._load()
@@ -83,17 +87,22 @@ class Journal:
         """
         finish_interrupted(path)
         try:
-            return cls(path, device, max_bytes=max_bytes)
+            journal = cls(path, device, max_bytes=max_bytes)
         except JournalDamaged:
             with lock_beside(path):
                 report = salvage(path, device)
-        journal = cls(path, device, max_bytes=max_bytes)
-        journal.salvaged = report
+            journal = cls(path, device, max_bytes=max_bytes)
+            journal.salvaged = report  # what it could not carry over it tells itself
+        else:
+            journal._compare_with_high_water()
+        journal.keep_high_water()
         return journal
 
     def close(self) -> None:
         """Save the cursors, checkpoint and let go of the file."""
         with self._lock:
+            self.keep_high_water()
+            self._high_water.close()
             try:
                 self._save_cursors()
             except JournalLost:
@@ -184,6 +193,21 @@ class Journal:
             if seq == before:
                 return AckOutcome.UNCHANGED
             return AckOutcome.ADVANCED if seq > before else AckOutcome.STEPPED_BACK
+
+    def keep_high_water(self) -> None:
+        """Write the mark by which a later start sees that this journal was removed, replaced or set back. No fsync."""
+        self._high_water.write(self._head)
+
+    def probe(self) -> None:
+        """Raise JournalError when the next record could not be written, as far as a look tells: nothing is written."""
+        with self._lock, sorted_errors(self.path):
+            try:
+                self._file.prove()
+            except JournalLost as error:
+                self._note_loss(error)
+                raise
+            if os.statvfs(self.path.parent).f_flag & os.ST_RDONLY:
+                raise JournalUnavailable(f"{self.path}: read-only file system: check the card and its mount")
 
     def range_gone(self, epoch: Epoch, from_seq: int, to_seq: int, why: str, at: Timestamp) -> Envelope:
         """Journal that records from_seq..to_seq of an epoch are gone for good; the same gap is journalled once.
@@ -310,6 +334,28 @@ class Journal:
             self._gone.append(LostRange(epoch=head.epoch, from_seq=Seq(first_gone), to_seq=head.seq))
         self._is_lost = False
         log.warning("journal_moved records=%d holes=%d gone_at_end=%d", records, len(holes), head.seq - first_gone + 1)
+
+    def _compare_with_high_water(self) -> None:
+        mark = self._high_water.read()
+        if mark is None or mark.seq == 0:
+            return
+        how = self._replaced_how(mark)
+        if how is None:
+            return
+        self.replaced = Replaced(epoch=mark.epoch, seq=mark.seq, hash=mark.hash, how=how)
+        log.error("journal_replaced how=%s epoch=%s seq=%d", how.value, mark.epoch, mark.seq)
+        if mark.epoch == self._head.epoch:
+            # Going on in it would give numbers a second time that may stand at the centre already.
+            self._begin_epoch({})
+
+    def _replaced_how(self, mark: Head) -> ReplacedHow | None:
+        if mark.epoch not in self._numbers:
+            return ReplacedHow.GONE
+        if mark.seq > self._head_seq(mark.epoch):
+            return ReplacedHow.SET_BACK
+        found = self.read(mark.seq, 1, mark.epoch)
+        is_other = bool(found) and found[0].seq == mark.seq and found[0].hash != mark.hash
+        return ReplacedHow.DIFFERENT if is_other else None
 
     def _append_gap(self, gone: LostRange, body: Mapping[str, object]) -> None:
         """Journal a loss with the moment of the record that follows: the journal has no clock."""

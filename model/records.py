@@ -11,7 +11,7 @@ from typing import assert_never
 
 from model.clock import ClockTrust
 from model.credentials import Pass, RefusedCode, Scanner, VerifiedCode, VouchedHousehold, household_of
-from model.identities import GuardId, HouseholdId, PassId, VisitId
+from model.identities import Epoch, GuardId, HouseholdId, PassId, Seq, VisitId
 from model.reasons import Reason
 from model.rules import Decision, Facts, RuleSet
 from model.services import ServiceReason
@@ -175,6 +175,19 @@ class LookupRecord:
     more_found: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalReplacedRecord:
+    """Another journal was here before: its epoch, and its last record that is known of.
+
+    how: `gone`, `set_back` to an older copy, or `different` under the same number.
+    """
+
+    epoch: Epoch
+    seq: Seq
+    hash: str
+    how: str
+
+
 Record = (
     DecisionRecord
     | PassageRecord
@@ -186,6 +199,7 @@ Record = (
     | StartedRecord
     | DutyRecord
     | LookupRecord
+    | JournalReplacedRecord
 )
 
 
@@ -230,6 +244,13 @@ def fields_of(record: Record) -> tuple[str, dict[str, JsonValue]]:
                 "guard": record.guard,
                 "households": list(record.households),
                 "more_found": record.more_found,
+            }
+        case JournalReplacedRecord():
+            return "journal_replaced", {
+                "epoch": record.epoch,
+                "seq": record.seq,
+                "hash": record.hash,
+                "how": record.how,
             }
         case _:
             assert_never(record)

@@ -28,7 +28,7 @@ from mqtt.errors import IdentityInvalid, MessageInvalid
 from mqtt.gathering_socket import GatheringSocket
 from mqtt.identity import Credentials
 from mqtt.messages import Status, StatusWhy
-from mqtt.network_loop import NetworkLoop
+from mqtt.network_loop import MISC_EVERY_S, NetworkLoop
 from mqtt.topics import Address, Verb
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,8 @@ _AT_LEAST_ONCE: Final = 1
 class LinkSettings:
     """Where and how to connect. Times in seconds.
 
-    checks_dates: False while the device's clock is not trusted: chain and name are still checked, dates are not.
+    checks_dates: False while the device's clock is not trusted: chain and name are still checked, dates are not. How
+    it begins; `Link.check_dates` follows the clock from then on.
     receive_max: messages the broker may have unconfirmed towards us. manual_ack: the receiver confirms (the centre).
     """
 
@@ -111,6 +112,8 @@ class Link:
         self._has_stood = False
         self._unconfirmed = 0
         self._unconfirmed_limit = settings.max_unconfirmed
+        self._checks_dates = self._are_dates_checked = settings.checks_dates
+        self._is_renewing = False
         self._stopping = threading.Event()
         self._loop: NetworkLoop | None = None
         # 32 random bits per process, 16 bits per connection: a late will of any older session can be told apart.
@@ -122,6 +125,11 @@ class Link:
     def is_up(self) -> bool:
         """Whether a connection stands and the birth was sent."""
         return self._is_up
+
+    @property
+    def lost_within_s(self) -> float:
+        """Within this time a connection over which nothing comes any more is given up, whatever the network says."""
+        return 2 * self._settings.keepalive_s + MISC_EVERY_S
 
     @property
     def session(self) -> int:
@@ -140,9 +148,17 @@ class Link:
         """Add a listener that hears when the broker confirmed a publish, so that there is room. Before `start`."""
         self._confirmed_listeners.append(listener)
 
+    def check_dates(self, checks_dates: bool) -> None:
+        """Say whether the clock can judge a certificate's dates. Returns at once; any thread.
+
+        The next connection follows; one that stands is made anew only where its dates were not checked and now can be.
+        """
+        self._checks_dates = checks_dates
+        self._renew_where_dates_can_be_checked()
+
     def start(self) -> None:
         """Start connecting; returns at once. Raises IdentityInvalid when the certificate cannot be loaded."""
-        _tls_context(self._settings)
+        _tls_context(self._settings.credentials, checks_dates=self._checks_dates)
         self._thread.start()
 
     def stop(self, *, join_within_s: float = 10.0) -> None:
@@ -199,7 +215,8 @@ class Link:
     def _live_once(self) -> None:
         """One connection from its making to its end."""
         self._session += 1
-        self._has_stood = False
+        self._has_stood = self._is_renewing = False
+        self._are_dates_checked = self._checks_dates
         client = self._make_client(self._session)
         loop = self._loop = NetworkLoop(client)
         try:
@@ -214,7 +231,13 @@ class Link:
                 loop.run()
         finally:
             self._set_down(client)
-            loop.close(says_goodbye=self._stopping.is_set())
+            loop.close(says_goodbye=self._stopping.is_set() or self._is_renewing)
+
+    def _renew_where_dates_can_be_checked(self) -> None:
+        if self._is_up and self._checks_dates and not self._are_dates_checked:
+            log.info("link_renewed to_check_dates=True")
+            self._is_renewing = True
+            self._end_loop()
 
     def _make_client(self, session: int) -> Client:
         client = Client(
@@ -227,7 +250,7 @@ class Link:
         client.connect_timeout = self._settings.connect_within_s
         client.max_inflight_messages_set(self._settings.max_unconfirmed)
         client.max_queued_messages_set(self._settings.max_unconfirmed)
-        client.tls_set_context(_tls_context(self._settings))
+        client.tls_set_context(_tls_context(self._settings.credentials, checks_dates=self._are_dates_checked))
         client.will_set(self.address.topic(Verb.STATUS), self._status(StatusWhy.WILL, session), qos=1, retain=True)
         client.on_socket_open = self._wrapped(_set_nodelay)
         client.on_connect = self._wrapped(self._on_connect)
@@ -281,6 +304,7 @@ class Link:
         client.subscribe([(topic_filter, _AT_LEAST_ONCE) for topic_filter in dict(self._handlers)])
         log.info("link_up session=%d", self._session)
         self._tell(is_up=True)
+        self._renew_where_dates_can_be_checked()  # the clock may have found its time while the connection was made
 
     def _on_disconnect(self, client: Client, *details: object) -> None:
         self._set_down(client)
@@ -367,8 +391,7 @@ class Link:
         return guarded
 
 
-def _tls_context(settings: LinkSettings) -> ssl.SSLContext:
-    credentials = settings.credentials
+def _tls_context(credentials: Credentials, *, checks_dates: bool) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(credentials.ca))
         context.load_cert_chain(str(credentials.certificate), str(credentials.key))
@@ -376,7 +399,7 @@ def _tls_context(settings: LinkSettings) -> ssl.SSLContext:
         raise IdentityInvalid(f"{credentials.certificate.parent}: {error}: provision the device") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = GatheringSocket
-    if not settings.checks_dates:
+    if not checks_dates:
         context.verify_flags |= _NO_CHECK_TIME
     return context
 

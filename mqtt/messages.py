@@ -3,7 +3,8 @@
 from enum import Enum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from model.clock import ClockTrust
 from mqtt.errors import MessageInvalid
@@ -82,21 +83,38 @@ class Mode(BaseModel):
 
 
 class State(Message):
-    """Retained state of a device. With head_seq and head_hash the centre names a tail that a lost card took away."""
+    """Retained state of a device. With head_seq and head_hash the centre names a tail that a lost card took away.
+
+    The six members about the journal come together; without them nothing can be said of it, and `modes` says why.
+    """
 
     at: AwareDatetime
     clock: ClockTrust
-    epoch: EpochText
-    head_seq: Count
-    head_hash: Hash
-    acked_seq: Count
-    backlog: Count
-    journal_used_percent: Annotated[int, Field(ge=0, le=100)]
+    epoch: EpochText | None = None
+    head_seq: Count | None = None
+    head_hash: Hash | None = None
+    acked_seq: Count | None = None
+    backlog: Count | None = None
+    journal_used_percent: Annotated[int, Field(ge=0, le=100)] | None = None
     modes: Annotated[dict[Name, Mode], Field(max_length=32)] = {}
     rules_version: Count | None = None
     directory_version: Count | None = None
     directory_issued_at: AwareDatetime | None = None
     directory_age_s: Count | None = None
+
+    @model_validator(mode="after")
+    def _is_whole_about_the_journal(self) -> Self:
+        told = (
+            self.epoch,
+            self.head_seq,
+            self.head_hash,
+            self.acked_seq,
+            self.backlog,
+            self.journal_used_percent,
+        )
+        if len({each is None for each in told}) != 1:
+            raise PydanticCustomError("journal_in_part", "all members about the journal, or none")
+        return self
 
 
 class Ack(Message):

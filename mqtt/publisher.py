@@ -19,7 +19,7 @@ from typing import Final
 from journal.envelope import Envelope
 from journal.errors import JournalError
 from journal.facts import AckOutcome, EpochState
-from journal.store import Journal
+from journal.late import AnyJournal
 from model.clock import Timestamp
 from model.identities import Epoch
 from mqtt.errors import MessageInvalid
@@ -54,7 +54,7 @@ class Publisher:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: AnyJournal,
         link: Link,
         *,
         clock: Callable[[], Timestamp],

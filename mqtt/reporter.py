@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypedDict
 
 from journal.errors import JournalError
 from journal.facts import Head
-from journal.store import Journal
+from journal.late import AnyJournal
 from model.clock import Timestamp
 from mqtt.errors import MessageInvalid
 from mqtt.link import Link, Sent
-from mqtt.messages import Mode, State
+from mqtt.messages import Availability, Mode, State
 from mqtt.topics import Verb
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,18 @@ STATE_INTERVAL_S: Final = 2.0
 """At most one state in this time, however fast records come; within it a change is known at the centre."""
 
 STATE_REFRESH_S: Final = 60.0
+
+
+JOURNAL_MODE: Final = "journal"
+
+
+class _AboutJournal(TypedDict):
+    epoch: str
+    head_seq: int
+    head_hash: str
+    acked_seq: int
+    backlog: int
+    journal_used_percent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +53,7 @@ class StateReporter:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: AnyJournal,
         link: Link,
         *,
         clock: Callable[[], Timestamp],
@@ -56,7 +68,7 @@ class StateReporter:
         self._condition = threading.Condition()
         self._is_due = True
         self._is_stopping = False
-        self._published: tuple[Head, int] | None = None
+        self._published: tuple[Head | None, int] | None = None
         self._thread = threading.Thread(target=self._run, name="state-reporter", daemon=True)
         link.on_change(self._on_link_changed)
 
@@ -116,21 +128,38 @@ class StateReporter:
             return False
 
     def _state(self, conditions: Conditions) -> State:
-        head, at = self._journal.head(), self._clock()
+        at = self._clock()
         issued_at = conditions.directory_issued_at
         age_s = None if issued_at is None else max(int((at.wall - issued_at).total_seconds()), 0)
-        return State(
+        about_journal = self._about_journal()
+        modes = dict(conditions.modes)
+        if about_journal is None:
+            modes.setdefault(JOURNAL_MODE, Mode(availability=Availability.UNAVAILABLE, why="unreadable"))
+        state = State(
             at=at.wall,
             clock=at.trust,
-            epoch=head.epoch,
-            head_seq=head.seq,
-            head_hash=head.hash,
-            acked_seq=self._journal.acked_seq(head.epoch),
-            backlog=self._journal.backlog(),
-            journal_used_percent=min(int(self._journal.room().used_fraction * 100), 100),
-            modes=dict(conditions.modes),
+            modes=modes,
             rules_version=conditions.rules_version,
             directory_version=conditions.directory_version,
             directory_issued_at=issued_at,
             directory_age_s=age_s,
         )
+        return state if about_journal is None else state.model_copy(update={**about_journal})
+
+    def _about_journal(self) -> _AboutJournal | None:
+        """None when nothing can be said: it is not open, or its disk can't be read. The rest is told all the same."""
+        head = self._journal.head()
+        if head is None:
+            return None
+        try:
+            return _AboutJournal(
+                epoch=head.epoch,
+                head_seq=head.seq,
+                head_hash=head.hash,
+                acked_seq=self._journal.acked_seq(head.epoch),
+                backlog=self._journal.backlog(),
+                journal_used_percent=min(int(self._journal.room().used_fraction * 100), 100),
+            )
+        except JournalError as error:
+            log.warning("journal_not_in_state why=%s", error)
+            return None

@@ -121,8 +121,9 @@ class GateBook:
             )
         else:
             connection.execute(update(Gate).where(Gate.device == message.device).values(**fields))
-        if self._may_begin(connection, message.device, message.state.epoch, now):
-            self._note_journal(connection, message, now)
+        epoch = message.state.epoch  # none while the gate can't open its journal
+        if epoch is not None and self._may_begin(connection, message.device, epoch, now):
+            self._note_journal(connection, message, epoch, now)
 
     def _note_found(self, connection: Connection, mark: MarkFound) -> None:
         own = (ChainHead.device == mark.device) & (ChainHead.epoch == mark.epoch)
@@ -133,7 +134,7 @@ class GateBook:
                 connection.execute(update(ChainHead).where(own).values(**announced))
             return
         told = connection.execute(select(Gate.state).where(Gate.device == mark.device)).scalar_one_or_none()
-        is_current = told is None or json.loads(told).get("epoch") == mark.epoch
+        is_current = told is None or json.loads(told).get("epoch", mark.epoch) == mark.epoch
         connection.execute(
             insert(ChainHead).values(
                 device=mark.device,
@@ -163,13 +164,13 @@ class GateBook:
         self._journals.add((device, epoch))
         return True
 
-    def _note_journal(self, connection: Connection, message: StateArrived, now: int) -> None:
+    def _note_journal(self, connection: Connection, message: StateArrived, epoch: str, now: int) -> None:
         _WRITE_ANNOUNCED(
             connection,
             [
                 (
                     message.device,
-                    message.state.epoch,
+                    epoch,
                     0,
                     ZERO_HASH,
                     message.compound,
@@ -178,8 +179,8 @@ class GateBook:
                 )
             ],
         )
-        own = (ChainHead.device == message.device) & (ChainHead.epoch == message.state.epoch)
-        others = (ChainHead.device == message.device) & (ChainHead.epoch != message.state.epoch)
+        own = (ChainHead.device == message.device) & (ChainHead.epoch == epoch)
+        others = (ChainHead.device == message.device) & (ChainHead.epoch != epoch)
         returned = connection.execute(
             update(ChainHead).where(own, ChainHead.closed_at_ms.is_not(None)).values(closed_at_ms=None)
         ).rowcount
@@ -188,12 +189,12 @@ class GateBook:
         ).rowcount
         if returned or replaced:
             action = journal_news.RETURNED if returned else journal_news.REPLACED
-            journal_news.tell(connection, action, message.device, message.state.epoch, now)
+            journal_news.tell(connection, action, message.device, epoch, now)
 
 
 def newest_of(messages: Sequence[StatusArrived | StateArrived]) -> list[StatusArrived | StateArrived]:
     """The messages that still count, in their order: each device's newest of each kind."""
-    states: dict[str, dict[str, int]] = {}
+    states: dict[str, dict[str | None, int]] = {}
     births: dict[str, int] = {}
     wills: dict[str, dict[int, int]] = {}
     for place, message in enumerate(messages):

@@ -109,11 +109,12 @@ class IngestWorker:
     def _introduce(self, messages: Sequence[StatusArrived | StateArrived]) -> None:
         """Answer a journal's first state with its mark: what the broker retains may stem from another database."""
         new = {
-            (message.device, str(message.state.epoch)): message.compound
+            (message.device, epoch): message.compound
             for message in messages
             if isinstance(message, StateArrived)
-            and (message.device, message.state.epoch) not in self._introduced
-            and self._gates.is_known(message.device, message.state.epoch)
+            and (epoch := message.state.epoch) is not None
+            and (message.device, epoch) not in self._introduced
+            and self._gates.is_known(message.device, epoch)
         }
         if new:
             self._introduced |= new.keys()

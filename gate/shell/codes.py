@@ -3,7 +3,7 @@
 from drivers.ports import CodeScanned
 from gate.core.events import CredentialPresented
 from gate.shell.wall_clock import WallClock
-from journal.store import Journal
+from journal.late import AnyJournal
 from model.credentials import CheckStage, CodeCheck, RefusalDetail, RefusedCode, VerifiedCode
 from model.directory import Directory
 from model.identities import CommunityId
@@ -15,7 +15,13 @@ class CodeReader:
     """Checks codes with the keys, the directory and the clock of now. Belongs to the inbox's thread."""
 
     def __init__(
-        self, *, keys: KeyList, community: CommunityId, directory: Directory | None, clock: WallClock, journal: Journal
+        self,
+        *,
+        keys: KeyList,
+        community: CommunityId,
+        directory: Directory | None,
+        clock: WallClock,
+        journal: AnyJournal,
     ) -> None:
         self.keys = keys
         self.directory = directory

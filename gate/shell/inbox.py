@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from drivers.ports import Reading
 from gate.core import events as ev
@@ -9,6 +10,7 @@ from gate.core.lane import Lane
 from gate.screens import Refusal
 from gate.shell.guard_orders import Taken
 from gate.shell.records import Answered
+from journal.high_water import Replaced
 from model.clock import Instant
 from model.records import ConsumedCode, Record
 
@@ -36,4 +38,17 @@ class Noted:
     noted: Callable[[], None]
 
 
-InboxItem = Reading | ev.Event | Answered | UsedElsewhere | Ordered | Noted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalOpened:
+    """What a journal says when it is opened: its last trusted time, and what was here before it and is gone."""
+
+    last_good_time: datetime | None
+    replaced: Replaced | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondPassed:
+    """About once a second, in its turn: whoever serves the inbox still lives."""
+
+
+InboxItem = Reading | ev.Event | Answered | UsedElsewhere | Ordered | Noted | JournalOpened | SecondPassed

@@ -42,7 +42,7 @@ from gate.shell.screen_memory import ScreenMemory
 from gate.shell.screen_state import ScreenFacts, StillScreen, at_moment, directory_age_s, still_of
 from gate.shell.wall_clock import WallClock
 from journal.errors import JournalError
-from journal.store import Journal
+from journal.late import AnyJournal
 from model.clock import Instant
 from model.credentials import VerifiedCode
 from model.identities import DeviceId, GuardId, HouseholdId, PassId
@@ -90,7 +90,7 @@ class KioskDesk:
         *,
         lane: Lane,
         clock: WallClock,
-        journal: Journal,
+        journal: AnyJournal,
         held: DirectoryDocument | None,
         duty: Duty | None = None,
         is_pin: Callable[[str, str], bool] = is_pin_of,

@@ -1,24 +1,29 @@
-"""The gate's side of the bus: outbox, state, used codes, directories. Works without a link, and blocks nobody."""
+"""The gate's side of the bus: outbox, state, used codes, directories. Works without a link, and blocks nobody.
+
+Whether the centre lives is known from its own retained status, and only while the link stands: without a link, `link`
+is lost and nothing new is said about the centre. Nothing at the gate moves because either came or went.
+"""
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from gate.core.events import ComponentChanged, DirectoryReplaced
 from gate.shell.inbox import InboxItem, UsedElsewhere
-from gate.shell.terminal import LaneReport
+from gate.shell.terminal_parts import LaneReport
 from gate.shell.wall_clock import WallClock
-from journal.store import Journal
+from journal.late import AnyJournal
 from model.identities import CommunityId, PassId
 from model.records import ConsumedCode
 from model.version import VERSION
 from mqtt.errors import BusError
 from mqtt.link import Link, LinkSettings, Received, Sent
-from mqtt.messages import Availability, Mode, Used
+from mqtt.messages import Availability, Mode, Status, StatusWhy, Used
 from mqtt.publisher import Publisher
 from mqtt.reporter import Conditions, StateReporter
-from mqtt.topics import Address, Verb
+from mqtt.topics import CENTER_STATUS, Address, Verb
 from passes.directory import DirectoryDocument
 from passes.directory_chunks import ChunkRefused, DirectoryAssembler, DirectoryComplete
 from passes.directory_file import save_last_good
@@ -28,6 +33,9 @@ from passes.keys import KeyList
 log = logging.getLogger(__name__)
 
 LINK: Final = "link"
+CENTRE: Final = "centre"
+CENTRE_HEARD_WITHIN_S: Final = 5.0
+"""Its retained status comes with the connection; when none has come by then, there is no centre to count on."""
 
 
 class LinkToCentre:
@@ -38,7 +46,7 @@ class LinkToCentre:
         *,
         link_settings: LinkSettings,
         address: Address,
-        journal: Journal,
+        journal: AnyJournal,
         clock: WallClock,
         keys: KeyList,
         community: CommunityId,
@@ -55,6 +63,9 @@ class LinkToCentre:
         self._link = Link(link_settings, address, software=VERSION, on_link_changed=self._on_link_changed)
         self._publisher = Publisher(journal, self._link, clock=clock.timestamp)
         self._reporter = StateReporter(journal, self._link, clock=clock.timestamp)
+        self._centre_birth: int | None = None
+        self._centre_timer: threading.Timer | None = None
+        self._link.handle(CENTER_STATUS, self._on_centre_status)
         self._link.handle(address.directories(), self._on_directory)
         self._link.handle(address.others_used(), self._on_used)
 
@@ -70,13 +81,15 @@ class LinkToCentre:
         self._reporter.stop()
         self._publisher.stop()
         self._link.stop()
+        self._expect_centre(None)
 
     def wake(self) -> None:
         """A record was appended; on the commit thread."""
         self._publisher.wake()
 
     def report(self, report: LaneReport) -> None:
-        """Let the centre know; the newest report wins."""
+        """Let the centre know; the newest report wins. The lane's trust in its clock says what the link may check."""
+        self._link.check_dates(report.lane.clock_trust.is_trusted)
         modes = {name.replace("_", "-"): _unavailable(why) for name, why in report.lane.lost.items()}
         modes |= {"alarm-" + alarm.value.replace("_", "-"): _unavailable("raised") for alarm in report.standing}
         directory = report.lane.directory
@@ -100,6 +113,38 @@ class LinkToCentre:
     def _on_link_changed(self, is_up: bool) -> None:
         at = self._clock.instant()
         self._post(ComponentChanged(at=at, component=LINK, is_available=is_up, why="" if is_up else "no_broker"))
+        self._centre_birth = None  # births may have been missed meanwhile: what is retained now counts
+        self._expect_centre(CENTRE_HEARD_WITHIN_S if is_up else None)
+
+    def _expect_centre(self, within_s: float | None) -> None:
+        """Wait for the centre's status on this connection; None: there is nothing to wait for."""
+        if self._centre_timer is not None:
+            self._centre_timer.cancel()
+            self._centre_timer = None
+        if within_s is not None:
+            self._centre_timer = threading.Timer(within_s, self._centre_changed, ("not_heard",))
+            self._centre_timer.daemon = True
+            self._centre_timer.start()
+
+    def _on_centre_status(self, received: Received) -> None:
+        received.confirm()
+        if not received.payload:
+            return  # somebody cleared it at the broker; the centre says it again
+        try:
+            status = Status.decode(received.payload)
+        except BusError as error:
+            log.warning("centre_status_invalid why=%s", error)
+            return
+        if status.online:
+            self._centre_birth = status.session
+        elif self._centre_birth not in (None, status.session):
+            return  # a late will: of a session that another birth has followed
+        self._expect_centre(None)
+        self._centre_changed("" if status.online else _CENTRE_GONE[status.why])
+
+    def _centre_changed(self, why: str) -> None:
+        at = self._clock.instant()
+        self._post(ComponentChanged(at=at, component=CENTRE, is_available=not why, why=why))
 
     def _on_used(self, received: Received) -> None:
         received.confirm()
@@ -128,6 +173,9 @@ class LinkToCentre:
                 save_last_good(outcome.document, self._directory_path)
             except OSError as error:
                 log.error("directory_not_saved why=%s", error)
+
+
+_CENTRE_GONE: Final = {StatusWhy.WILL: "died", StatusWhy.STOPPED: "stopped", StatusWhy.BIRTH: "offline"}
 
 
 def _unavailable(why: str) -> Mode:

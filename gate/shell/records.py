@@ -16,7 +16,7 @@ from journal.body import build_body
 from journal.commits import Commits, MakeBody
 from journal.envelope import Envelope
 from journal.errors import AlreadyConsumed, JournalError, RecordInvalid
-from journal.store import Journal
+from journal.late import AnyJournal
 from model.clock import Instant, Timestamp
 from model.identities import GuardId
 from model.records import ConsumedCode, DecisionRecord, DutyRecord, ModeRecord, Record, consumed_by, fields_of
@@ -27,6 +27,9 @@ MAX_UNWRITTEN: Final = 1_000
 """Events kept in memory while the journal does not take them. Beyond it the newest is refused and counted."""
 SLOW_COMMIT_S: Final = 5.0
 PROBE_INTERVAL_S: Final = 10.0
+"""Between two attempts to write to a lost journal; one that could not be opened is opened by the same attempt."""
+IDLE_PROBE_INTERVAL_S: Final = 5.0
+"""Without records for this long, the journal is asked whether it would take one."""
 LAST_GOOD_TIME: Final = "last_good_time"
 DUTY: Final = "duty"
 NO_ANSWER: Final = 0
@@ -53,10 +56,11 @@ class _Unwritten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """The commit thread's answer on its way through the inbox."""
+    """The commit thread's answer on its way through the inbox. ticket: of the order; None: nothing was wrong."""
 
+    ticket: int
     token: int
-    outcome: Envelope | JournalError
+    outcome: Envelope | JournalError | None
     kept: _Unwritten | None
 
 
@@ -77,16 +81,18 @@ class RecordWriter:
         self._post = post
         self._tell = tell
         self._number = 0
-        self._waiting: dict[int, Instant] = {}
+        self._ticket = 0
+        self._waiting: dict[int, Instant] = {}  # by ticket: many records have the same token
         self._unwritten: list[_Unwritten] = []  # by number
         self._is_lost = False
-        self._probed_at = Instant(0.0)
+        self._probed_at = clock.instant()
         self.dropped = 0
 
     def store(self, order: StoreRecord) -> None:
         """Order one commit; never blocks. The body states the moment at which the core decided."""
         at = self._clock.timestamp()
-        body, state = _body_of(order.record, at), _state_of(order.record, at)
+        judged_at = None if self._clock.trust.is_trusted else self._clock.now()
+        body, state = _body_of(order.record, at, judged_at), _state_of(order.record, at)
         used = consumed_by(order.record)
         consume = (used,) if used is not None else ()
         self._number += 1
@@ -99,11 +105,20 @@ class RecordWriter:
         self._submit(order.token, body, consume, kept, state)
 
     def look(self, now: Instant) -> None:
-        """Called about once a second: a commit that hangs is a lost journal; a lost journal is tried again."""
+        """Called about once a second: a commit that hangs is a lost journal; a lost journal is tried again.
+
+        An idle one is asked whether it would still take a record, so that nobody's visit has to find out.
+        """
         oldest = min(self._waiting.values(), default=None)
         if oldest is not None and now - oldest > SLOW_COMMIT_S:
             self._lost("slow")
-        if self._is_lost and not self._waiting and now - self._probed_at >= PROBE_INTERVAL_S:
+        if self._waiting:
+            return
+        since_s = now - self._probed_at
+        if not self._is_lost and since_s >= IDLE_PROBE_INTERVAL_S:
+            self._probed_at = now
+            self._commits.probe(self._answer_to(self._take_ticket(), NO_ANSWER, None))
+        elif self._is_lost and since_s >= PROBE_INTERVAL_S:
             self._probed_at = now
             if self._unwritten:
                 first = self._unwritten.pop(0)
@@ -115,9 +130,12 @@ class RecordWriter:
     def answered(self, answer: Answered) -> None:
         """The commit thread's answer, on the inbox's thread."""
         token, outcome, kept = answer.token, answer.outcome, answer.kept
-        self._waiting.pop(token, None)
+        self._waiting.pop(answer.ticket, None)
         at = self._clock.instant()
+        if outcome is None:
+            return
         if isinstance(outcome, Envelope):
+            self._probed_at = at
             if token != NO_ANSWER:
                 self._tell(RecordStored(at=at, token=token))
             if self._is_lost:
@@ -144,14 +162,20 @@ class RecordWriter:
         kept: _Unwritten | None,
         state: Mapping[str, str] = _NO_STATE,
     ) -> None:
-        self._waiting[token] = self._clock.instant()
         if self._clock.trust.is_trusted:
             state = {**state, LAST_GOOD_TIME: self._clock.now().isoformat()}
 
-        def on_done(outcome: Envelope | JournalError) -> None:
-            self._post(Answered(token=token, outcome=outcome, kept=kept))
+        self._commits.submit(body, None, consume, self._answer_to(self._take_ticket(), token, kept), state)
 
-        self._commits.submit(body, None, consume, on_done, state)
+    def _take_ticket(self) -> int:
+        self._ticket += 1
+        self._waiting[self._ticket] = self._clock.instant()
+        return self._ticket
+
+    def _answer_to(
+        self, ticket: int, token: int, kept: _Unwritten | None
+    ) -> Callable[[Envelope | JournalError | None], None]:
+        return lambda outcome: self._post(Answered(ticket=ticket, token=token, outcome=outcome, kept=kept))
 
     def _keep(self, unwritten: _Unwritten) -> None:
         if len(self._unwritten) >= MAX_UNWRITTEN:
@@ -167,7 +191,7 @@ class RecordWriter:
             self._tell(ComponentChanged(at=self._clock.instant(), component=JOURNAL, is_available=False, why=why))
 
 
-def read_duty(journal: Journal) -> Duty | None:
+def read_duty(journal: AnyJournal) -> Duty | None:
     """Who had the gate when the terminal ended; None for nobody, and for a state that can't be read."""
     saved = journal.get_state(DUTY)
     if not saved:
@@ -185,11 +209,16 @@ def _state_of(record: Record, at: Timestamp) -> Mapping[str, str]:
     return {DUTY: f"{record.guard} {at.wall.isoformat()}" if record.guard is not None else ""}
 
 
-def _body_of(record: Record, at: Timestamp) -> MakeBody:
-    """The body is written out on the commit thread; the moment is that of the decision."""
+def _body_of(record: Record, at: Timestamp, judged_at: datetime | None = None) -> MakeBody:
+    """The body is written out on the commit thread; the moment is that of the decision.
+
+    judged_at: the last good time by which a code was judged, because the wall clock could not be trusted.
+    """
 
     def make() -> Mapping[str, object]:
         kind, fields = fields_of(record)
+        if isinstance(record, DecisionRecord) and judged_at is not None:
+            fields["judged_at"] = judged_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
         return build_body(kind, at, fields)
 
     return make

@@ -28,17 +28,17 @@ from gate.core.lane import Lane, Step, deadline, step
 from gate.screens import Refusal
 from gate.shell.codes import CodeReader
 from gate.shell.contact_events import event_of_contact
-from gate.shell.inbox import InboxItem, Noted, Ordered, UsedElsewhere
+from gate.shell.inbox import InboxItem, JournalOpened, Noted, Ordered, SecondPassed, UsedElsewhere
 from gate.shell.records import NO_ANSWER, Answered, RecordWriter
 from gate.shell.terminal_parts import Bus, Devices, LaneReport, Screens
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
 from journal.errors import JournalError
-from journal.store import Journal
+from journal.late import AnyJournal
 from model.clock import Instant
 from model.directory import Directory
 from model.reasons import Reason
-from model.records import ConflictRecord, ConsumedCode, StartedRecord
+from model.records import ConflictRecord, ConsumedCode, JournalReplacedRecord, StartedRecord
 from model.temperature import SensorFault, ThermometerUnavailable
 from passes.holder import step_at
 
@@ -50,6 +50,9 @@ ITEMS_IN_A_TURN: Final = 32
 USED_STEPS_AROUND: Final = 3
 """A holder's code is taken one step either side; another gate's word about it may be a little late."""
 LOOK_INTERVAL_S: Final = 1.0
+PROGRAM: Final = "program"
+PROGRAM_WELL_AFTER_S: Final = 60.0
+"""An item that could not be served is a fault of the program; after so long without another it is over."""
 ROOM_INTERVAL_S: Final = 60.0
 SCREENS_AGAIN_AFTER_S: Final = 5.0
 TRIM_INTERVAL_S: Final = 86_400.0
@@ -77,7 +80,7 @@ class Terminal:
         lane: Lane,
         clock: WallClock,
         reader: CodeReader,
-        journal: Journal,
+        journal: AnyJournal,
         commits: Commits,
         devices: Devices,
         bus: Bus | None,
@@ -97,6 +100,7 @@ class Terminal:
         self._program = program
         self._screens = screens
         self._on_alive = on_alive
+        self._failed_at: Instant | None = None
         self._standing: set[out.AlarmKind] = set()
         self._persons_signal = Signal.OFF
         self._conflicts: deque[ConsumedCode] = deque(maxlen=100)
@@ -168,22 +172,33 @@ class Terminal:
                 self._take(item)
             except Exception as error:  # the one place where a surprise becomes a fault and the lane goes on
                 log.exception("item_failed kind=%s", type(item).__name__)
-                why = type(error).__name__
-                self._advance(
-                    ev.ComponentChanged(at=self._clock.instant(), component="program", is_available=False, why=why)
-                )
+                self._failed(type(error).__name__)
         if self._loop is not None:
             self._loop.call_soon(self._take_all)
 
+    def _failed(self, why: str) -> None:
+        self._failed_at = self._clock.instant()
+        try:
+            self._advance(ev.ComponentChanged(at=self._failed_at, component=PROGRAM, is_available=False, why=why))
+        except Exception:
+            log.exception("fault_not_told")  # the next item is served all the same
+
     async def _look(self) -> None:
         while True:
-            news = self._clock.look()
-            now = self._clock.instant()
-            if news is not None:
-                self._advance(ev.ClockChanged(at=now, trust=news.trust, jumped_s=news.jumped_s))
-            self._writer.look(now)
-            self._on_alive()
+            self.post(SecondPassed())
             await asyncio.sleep(LOOK_INTERVAL_S)
+
+    def _second_passed(self) -> None:
+        """Through the inbox, so that a watchdog hears of life only while the inbox is served."""
+        self._on_alive()
+        news = self._clock.look()
+        now = self._clock.instant()
+        if news is not None:
+            self._advance(ev.ClockChanged(at=now, trust=news.trust, jumped_s=news.jumped_s))
+        self._writer.look(now)
+        if self._failed_at is not None and now - self._failed_at >= PROGRAM_WELL_AFTER_S:
+            self._failed_at = None
+            self._advance(ev.ComponentChanged(at=now, component=PROGRAM, is_available=True))
 
     async def _keep_screens(self, screens: Screens) -> None:
         """A screen is no reason for a lane to end: it is started again."""
@@ -208,7 +223,7 @@ class Terminal:
                 log.warning("journal_not_kept why=%s", error)
             else:
                 why = f"{round(100 * room.used_fraction)} % used" if room.is_short else ""
-                self._advance(
+                self.post(
                     ev.ComponentChanged(
                         at=self._clock.instant(), component="journal_room", is_available=not room.is_short, why=why
                     )
@@ -227,8 +242,12 @@ class Terminal:
 
     def _take(self, item: InboxItem) -> None:
         match item:
+            case SecondPassed():
+                self._second_passed()
             case Answered():
                 self._writer.answered(item)
+            case JournalOpened():
+                self._journal_opened(item)
             case UsedElsewhere():
                 self._used_elsewhere(item.code)
             case ReleaseEndedEarly():
@@ -261,6 +280,14 @@ class Terminal:
                 self._advance(item)
             case _:
                 self._advance(item)
+
+    def _journal_opened(self, opened: JournalOpened) -> None:
+        if opened.last_good_time is not None:
+            self._clock.note_good_time(opened.last_good_time)
+        if opened.replaced is not None:
+            gone = opened.replaced
+            record = JournalReplacedRecord(epoch=gone.epoch, seq=gone.seq, hash=gone.hash, how=gone.how.value)
+            self._writer.store(out.StoreRecord(token=NO_ANSWER, record=record))
 
     def _used_elsewhere(self, code: ConsumedCode) -> None:
         is_near = abs(code.step - step_at(self._clock.now())) <= USED_STEPS_AROUND

@@ -37,6 +37,8 @@ class ClockSources:
     boot_s: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
     boot_id: Callable[[], str] = lambda: _BOOT_ID.read_text(encoding="ascii").strip()
     is_ntp_synchronised: Callable[[], bool] = lambda: _ask_kernel_for_ntp()
+    trust: Callable[[ClockTrust], ClockTrust] | None = None
+    """What to think of this clock, from its setting; None: see `WallClock`. Only a simulated clock says it itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,10 @@ class WallClock:
     """The one place that reads clocks. Not thread-safe apart from `now`, `timestamp` and `trust`."""
 
     def __init__(self, source: ClockTrust, last_good: datetime, sources: ClockSources | None = None) -> None:
-        """source: NTP, RTC or DECLARED, from the settings. last_good: newest time that is known to have been."""
+        """source: NTP, RTC or DECLARED, from the settings. last_good: newest time that is known to have been.
+
+        A source that says itself what to think of it (the twin) is believed, within the same rules.
+        """
         self._sources = sources or ClockSources()
         self._source = source
         self._boot_id = self._sources.boot_id()
@@ -95,7 +100,7 @@ class WallClock:
         if is_jump and abs(jumped_s) <= JUMP_LIMIT_S and abs(self._drifted_s + jumped_s) <= JUMP_LIMIT_S:
             self._drifted_s += jumped_s
             self._set_course(wall)
-        elif is_jump and self._source is ClockTrust.NTP and self._is_off_course and self._sources.is_ntp_synchronised():
+        elif is_jump and self._is_off_course and self._claimed() is ClockTrust.NTP:
             self._set_course(wall)  # the time server, not a person, has the last word
             self._drifted_s = 0.0
             is_jump = False
@@ -120,13 +125,24 @@ class WallClock:
         self._course_wall = wall
 
     def _judge(self, wall: datetime) -> ClockTrust:
+        claimed = self._claimed()
+        if not claimed.is_trusted:
+            return claimed
         if self._is_off_course:
             return ClockTrust.SAVED
-        if self._source is ClockTrust.NTP:
+        if claimed is ClockTrust.NTP:
             # A time server has the last word, also against a last good time that lies ahead of the truth.
-            return self._source if self._sources.is_ntp_synchronised() else ClockTrust.SAVED
+            return claimed
         is_behind = wall < self._last_good - timedelta(seconds=JUMP_LIMIT_S)
-        return ClockTrust.SAVED if is_behind else self._source
+        return ClockTrust.SAVED if is_behind else claimed
+
+    def _claimed(self) -> ClockTrust:
+        """What the clock would be worth if nothing spoke against it."""
+        if self._sources.trust is not None:
+            return self._sources.trust(self._source)
+        if self._source is ClockTrust.NTP and not self._sources.is_ntp_synchronised():
+            return ClockTrust.SAVED
+        return self._source
 
 
 def _ask_kernel_for_ntp() -> bool:

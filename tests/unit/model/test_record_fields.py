@@ -14,7 +14,7 @@ import pytest
 
 from model.clock import ClockTrust
 from model.credentials import CheckStage, RefusalDetail, RefusedCode, Scanner
-from model.identities import GuardId, VisitId
+from model.identities import Epoch, GuardId, Seq, VisitId
 from model.reasons import Outcome, Reason
 from model.records import (
     AbandonedRecord,
@@ -25,6 +25,7 @@ from model.records import (
     ConsumedCode,
     DecisionRecord,
     DutyRecord,
+    JournalReplacedRecord,
     LookupRecord,
     ModeRecord,
     PassageEnd,
@@ -106,6 +107,7 @@ RECORDS: dict[str, Record] = {
     "started": StartedRecord(program="0.1.0", rules_version=12, directory_version=None),
     "duty": DutyRecord(guard=GuardId("li_wei"), before=None),
     "lookup": LookupRecord(guard=GuardId("li_wei"), households=(HOUSEHOLD,), more_found=False),
+    "journal_replaced": JournalReplacedRecord(epoch=Epoch("0123456789abcdef"), seq=Seq(41), hash="ab" * 32, how="gone"),
 }
 
 
