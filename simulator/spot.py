@@ -16,6 +16,11 @@ class Spot:
         """Whether residents keep away, because somebody tries the gate by hand."""
         return self._is_by_hand
 
+    @property
+    def is_taken_by_resident(self) -> bool:
+        """Whether a resident stands there now."""
+        return self._somebody_stands_there
+
     def step_up(self) -> bool:
         """For a resident: True when the spot is theirs until `leave`."""
         with self._lock:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from gatehouse.street.layout import COMMUNITY, StreetFolder
+from gatehouse.street.layout import COMMUNITY, GATES, StreetFolder
 from gatehouse.street.making import DEMO_USER, Stamp
 from gatehouse.street.settings_text import as_toml
 from mqtt.topics import CENTER_DEVICE
@@ -30,6 +30,8 @@ def write_center_settings(street: StreetFolder, web_port: int, broker_port: int)
             "key_path": str(bus / "key.pem"),
         },
         "web": {"port": web_port},
+        # For these gates' guards masked names and rooms are sealed: without them nobody can be looked up at a gate.
+        "gate_certificates": {plan.device: str(street.site.identity(plan.device) / "cert.pem") for plan in GATES},
     }
     street.center_settings.write_text(as_toml(table), encoding="utf-8")
 

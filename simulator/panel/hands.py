@@ -239,6 +239,7 @@ class GateHands:
             "inputs": {role.value: gate.pins.is_input_active(role) for role in Input},
             "answer": self._answer(now).value,
             "people_walk": not place.spot.is_by_hand,
+            "resident_is_there": place.spot.is_taken_by_resident,
             "resident": None if place.person is None else place.person.name,
             "showing": None if showing is None else showing.what,
             "forehead": {

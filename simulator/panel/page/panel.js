@@ -288,7 +288,8 @@ class Column {
     this.find(".door").classList.toggle("is-on", gate.inputs.door === true);
     text(".door span", gate.inputs.door ? "door_is_open" : "door_is_shut");
     text(".answer", `answer_${gate.answer}`);
-    text(".who", gate.people_walk ? (gate.resident ? "somebody_walks" : "people_walk") : "by_hand", { name: gate.resident });
+    const who = gate.people_walk ? ["somebody_walks", "people_walk"] : ["you_are_next", "by_hand"];
+    text(".who", gate.resident_is_there ? who[0] : who[1], { name: gate.resident ?? say("a_resident") });
     text(".people", gate.people_walk ? "people_stop" : "people_go");
     text(".showing", gate.camera === false ? "camera_is_out" : gate.showing ? `showing_${gate.showing}` : "camera_sees");
     for (const button of this.all("[data-press]")) button.hidden = gate.inputs[button.dataset.press] === null;
