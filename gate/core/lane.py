@@ -34,7 +34,7 @@ from gate.core.events import (
     TimePassed,
 )
 from gate.core.settings import LaneSettings
-from gate.core.visit import JOURNAL, interrupted, move
+from gate.core.visit import JOURNAL, interrupted, journal_returned, move
 from gate.core.visit_states import (
     THERMOMETER,
     Idle,
@@ -260,6 +260,8 @@ def _component_changed(lane: Lane, event: ComponentChanged) -> Step:
         alarm: Effect = ClearAlarm(kind=AlarmKind.JOURNAL) if event.is_available else RaiseAlarm(kind=AlarmKind.JOURNAL)
         effects = (alarm, *effects)
     lane = replace(lane, lost=lost, next_number=lane.next_number + 1)
+    if event.component == JOURNAL and event.is_available and not lane.barrier.is_free:
+        lane, effects = _apply(lane, journal_returned(lane.visit, event.at, _around(lane)), effects, event.at)
     is_needed = event.component == THERMOMETER or event.component in lane.settings.scanners
     if isinstance(lane.visit, Visiting) and is_needed and not lane.barrier.is_free:
         lane, effects = _apply(lane, parts_changed(lane.visit, event.at, _around(lane)), effects, event.at)

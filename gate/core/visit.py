@@ -13,6 +13,7 @@ Rules of this machine:
 - Nothing is released before its record is on disk. A record that is not stored in time is as good as refused; should it
   turn up later, the passage record beside it says that nothing was released.
 - A guard is asked only by a stored decision, and answers with a decision that is stored as well.
+- Whoever no guard came to, and whoever comes while nothing can be recorded, is told so for as long as they stand there.
 - Whoever walks away, or takes too long, ends the visit; that is recorded too. An alarm that a visit raised ends with
   it, however it ends.
 
@@ -119,19 +120,32 @@ def interrupted(state: VisitState, at: Instant, around: Surroundings) -> VisitMo
     if isinstance(state, (Recording, Passing)) and state.record.decision.outcome is Outcome.GRANTED:
         passing = Passing(record=state.record, is_present=state.is_present)
         ended = passage_ended(passing, PassageEnd.NOT_OBSERVED, at, around)
+        if isinstance(state, Recording) and state.alarm is not None:
+            ended = replace(ended, effects=(*ended.effects, ClearAlarm(kind=state.alarm)))
         return replace(ended, state=idle)
     if isinstance(state, WithGuard):
         unanswered = guard_left(state, around)
         return replace(unanswered, state=idle)
-    if isinstance(state, Closing) and state.alarm is not None:
+    if isinstance(state, (Closing, Recording)) and state.alarm is not None:
         return stay(idle, around, ClearAlarm(kind=state.alarm))
     return stay(idle, around)
+
+
+def journal_returned(state: VisitState, at: Instant, around: Surroundings) -> VisitMove:
+    """Whoever was told that nothing can be recorded here, and still stands there, is served after all."""
+    if not isinstance(state, (Idle, Closing)) or state.lasting is not Instruction.GUARD_COMES:
+        return stay(state, around)
+    if state.is_present and around.settings.has_presence_contact:
+        return begin(at, None, True, around)
+    return stay(Idle(is_present=state.is_present), around, ShowInstruction(instruction=Instruction.WELCOME))
 
 
 def _presence(state: VisitState, event: PresenceChanged, around: Surroundings) -> VisitMove:
     match state:
         case Idle() if event.is_present and around.settings.has_presence_contact:
             return _arrived(event.at, None, True, around)
+        case Idle() if state.lasting is not None and not event.is_present:
+            return stay(Idle(), around, ShowInstruction(instruction=Instruction.WELCOME))
         case Visiting():
             since = state.absent_since if state.absent_since is not None else event.at
             absent_since = None if event.is_present else since
@@ -150,6 +164,9 @@ def _passing(state: Passing, event: Event, around: Surroundings) -> VisitMove:
 
 
 def _waiting(state: Idle | Closing, event: Event, around: Surroundings) -> VisitMove:
+    is_told = JOURNAL in around.lost and state.lasting is Instruction.GUARD_COMES
+    if is_told and not isinstance(event, (TimePassed, MaskSeen)):
+        return stay(state, around)  # the guard was called for this; one who scans again and again calls nobody else
     match event:
         case CredentialPresented():
             return _after(state, _arrived(event.at, event, state.is_present, around))
@@ -178,7 +195,9 @@ def _arrived(
     if JOURNAL not in around.lost:
         return begin(at, code, is_present, around, people=people)
     reason = Reason.JOURNAL_UNAVAILABLE
-    closing = Closing(until=Instant(at + around.settings.result_shown_s), is_present=is_present)
+    closing = Closing(
+        until=Instant(at + around.settings.result_shown_s), is_present=is_present, lasting=Instruction.GUARD_COMES
+    )
     told = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=reason)
     return stay(closing, around, told, CallGuard(reason=reason))
 
@@ -233,7 +252,7 @@ def _measured_without_mask(state: WithGuard, event: MeasuredByHand, around: Surr
         code = CredentialPresented(
             at=event.at, scanner=record.scanner, check=check, code_is_used=record.facts.code_is_used
         )
-    cleared = tuple(effect for effect in moved.effects if isinstance(effect, ClearAlarm))
+    cleared = (ClearAlarm(kind=moved.state.alarm),) if moved.state.alarm is not None else ()
     held = resume(_visiting_again(replace(state, record=record), code, event.at, around), event.at, around)
     return replace(held, effects=(*cleared, *held.effects))
 
@@ -268,5 +287,7 @@ def _is_asked(record: DecisionRecord) -> bool:
 
 def _to_idle(state: Closing, around: Surroundings, *, is_present: bool) -> VisitMove:
     cleared: tuple[Effect, ...] = (ClearAlarm(kind=state.alarm),) if state.alarm is not None else ()
+    if state.lasting is not None and is_present and around.settings.has_presence_contact:
+        return stay(Idle(is_present=True, lasting=state.lasting), around, *cleared)
     welcome = ShowInstruction(instruction=Instruction.WELCOME)
     return stay(Idle(is_present=is_present), around, *cleared, welcome)

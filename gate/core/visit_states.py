@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from gate.core.effects import AlarmKind, Effect
+from gate.core.effects import AlarmKind, Effect, Instruction
 from gate.core.events import CredentialPresented
 from gate.core.settings import LaneSettings
 from model.clock import Instant
@@ -20,9 +20,10 @@ THERMOMETER: Final = "thermometer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
-    """Nobody is being served. is_present: somebody stands there all the same."""
+    """Nobody is being served. is_present: somebody stands there all the same; lasting: and is still told this."""
 
     is_present: bool = False
+    lasting: Instruction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +68,14 @@ class Visiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
+    """alarm: still standing from a referral whose answer is being recorded."""
+
     record: DecisionRecord
     token: int
     began_at: Instant  # the visit
     until: Instant
     is_present: bool
+    alarm: AlarmKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +100,14 @@ class Passing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """The answer stands on the screen. alarm: cleared at the end. After a passage the next in the queue is served."""
+    """The answer stands on the screen. alarm: cleared at the end. After a passage the next in the queue is served.
+
+    lasting: what was told, where it stays true for as long as the person stands there.
+    """
 
     until: Instant
     is_present: bool
+    lasting: Instruction | None = None
     alarm: AlarmKind | None = None
     is_after_passage: bool = False
     next_code: CredentialPresented | None = None

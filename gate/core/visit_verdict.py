@@ -133,7 +133,8 @@ def recording(state: Recording, event: Event, around: Surroundings) -> VisitMove
         case RecordRefused() if event.token == state.token and event.code_was_used and is_grant:
             used = Decision(outcome=Outcome.DENIED, reason=Reason.CODE_USED, check=None)
             facts = replace(state.record.facts, code_is_used=True)
-            return store_decision(replace(state.record, facts=facts, decision=used), event.at, state, around)
+            denied = replace(state.record, facts=facts, decision=used)
+            return _with_alarm(state.alarm, store_decision(denied, event.at, state, around))
         case RecordRefused() if event.token == state.token:
             return _not_stored(state, event.at, around)
         case TimePassed() if event.at >= state.until:
@@ -158,10 +159,12 @@ def _stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
     record, settings = state.record, around.settings
     reason = record.decision.reason
     alarm = _ALARMS.get(reason)
-    raised = (RaiseAlarm(kind=alarm),) if alarm is not None else ()
+    raised: tuple[Effect, ...] = ()
+    if alarm is not state.alarm:
+        raised = (*_ended(state.alarm), *((RaiseAlarm(kind=alarm),) if alarm is not None else ()))
     match record.decision.outcome:
         case Outcome.GRANTED:
-            effects: list[Effect] = []
+            effects: list[Effect] = [*raised]
             if settings.has_barrier:
                 release_s = release_time_s(record.facts.people, settings)
                 effects.append(ReleaseBarrier(release_time_s=release_s, visit=record.visit))
@@ -184,7 +187,12 @@ def _stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
 
 
 def _not_stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
-    closing = Closing(until=Instant(at + around.settings.result_shown_s), is_present=state.is_present)
+    closing = Closing(
+        until=Instant(at + around.settings.result_shown_s),
+        is_present=state.is_present,
+        lasting=Instruction.GUARD_COMES,
+        alarm=state.alarm,
+    )
     return stay(
         closing,
         around,
@@ -206,7 +214,11 @@ def with_guard(state: WithGuard, event: Event, around: Surroundings) -> VisitMov
             answered = store_decision(decided, event.at, state, around)
             return replace(answered, effects=(*answered.effects, *_cleared(record)))
         case TimePassed() if event.at >= state.until:
-            closing = Closing(until=Instant(event.at + around.settings.result_shown_s), is_present=state.is_present)
+            closing = Closing(
+                until=Instant(event.at + around.settings.result_shown_s),
+                is_present=state.is_present,
+                lasting=Instruction.TOO_SLOW,
+            )
             left = guard_left(state, around)
             told = ShowInstruction(instruction=Instruction.TOO_SLOW)
             return replace(left, state=closing, effects=(*left.effects, told))
@@ -256,8 +268,12 @@ def _measured_by_hand(state: WithGuard, event: MeasuredByHand, around: Surroundi
         superseded=superseded,
         referred_for=record.decision.reason,
     )
-    stored = store_decision(again, event.at, state, around)
-    return replace(stored, effects=(*stored.effects, *_cleared(record)))
+    # One fever is one alarm, however often it is measured again.
+    return _with_alarm(_ALARMS.get(record.decision.reason), store_decision(again, event.at, state, around))
+
+
+def _with_alarm(alarm: AlarmKind | None, moved: VisitMove) -> VisitMove:
+    return replace(moved, state=replace(moved.state, alarm=alarm)) if isinstance(moved.state, Recording) else moved
 
 
 def guard_left(state: WithGuard, around: Surroundings) -> VisitMove:
@@ -271,7 +287,10 @@ def guard_left(state: WithGuard, around: Surroundings) -> VisitMove:
 
 
 def _cleared(record: DecisionRecord) -> tuple[Effect, ...]:
-    alarm = _ALARMS.get(record.decision.reason)
+    return _ended(_ALARMS.get(record.decision.reason))
+
+
+def _ended(alarm: AlarmKind | None) -> tuple[Effect, ...]:
     return (ClearAlarm(kind=alarm),) if alarm is not None else ()
 
 

@@ -1,17 +1,17 @@
-"""While the gate waits for a guard: a thermometer that is lost, a mask that is missing."""
+"""While the gate waits for a guard: a thermometer or journal that is lost, a mask that is missing, nobody who comes."""
 
 import pytest
 
 from gate.core import visit
-from gate.core.effects import CallGuard, Instruction, ShowInstruction, StartMeasurement
+from gate.core.effects import AlarmKind, CallGuard, Instruction, RaiseAlarm, ShowInstruction, StartMeasurement
 from gate.core.events import ComponentChanged, MaskSeen, PeopleCounted
-from gate.core.visit_states import Visiting, WithGuard
+from gate.core.visit_states import Idle, Visiting, WithGuard
 from gate.core.visit_verdict import with_guard
 from model.identities import GuardId
 from model.reasons import Outcome, Reason
 from model.records import AbandonedRecord, VisitStep
 from model.temperature import HandReading
-from tests.unit.core.lane_dsl import STEP_LIMIT_S, Scene, scene, settings, with_guard_scene
+from tests.unit.core.lane_dsl import STEP_LIMIT_S, UNMEASURED, Scene, scan_only, scene, settings, with_guard_scene
 from tests.unit.model.builders import COLD_SKIN_C, HIGH_SKIN_C, burst, fault
 
 GUARD = GuardId("li_wei")
@@ -124,3 +124,69 @@ class TestMask:
         assert gate.told() is Instruction.PUT_ON_MASK
         mask(gate, is_worn=True)
         assert gate.of(ShowInstruction)[-1].reason is Reason.TEMPERATURE_HIGH
+
+
+class TestLostJournal:
+    def arrived(self) -> Scene:
+        return loses(scene(scan_only(), rules=UNMEASURED), "journal").comes()
+
+    def test_whoever_scans_again_and_again_calls_the_guard_once(self) -> None:
+        gate = self.arrived()
+        for _ in range(50):
+            gate.shows().waits(1.0)
+        assert gate.of(CallGuard) == [CallGuard(reason=Reason.JOURNAL_UNAVAILABLE)]
+        assert gate.told() is Instruction.GUARD_COMES
+        assert not gate.decisions
+
+    def test_it_is_told_for_as_long_as_somebody_stands_there(self) -> None:
+        gate = self.arrived().waits(600.0)
+        assert gate.told() is Instruction.GUARD_COMES
+        assert gate.leaves().told() is Instruction.WELCOME
+        assert gate.lane.visit == Idle()
+
+    def test_whoever_still_stands_there_is_served_when_it_is_back(self) -> None:
+        gate = loses(self.arrived().waits(60.0), "journal", is_available=True)
+        assert gate.told() is Instruction.SHOW_CODE
+        assert gate.shows().stored().releases
+
+    def test_lane_without_a_presence_contact_welcomes_the_next(self) -> None:
+        gate = loses(scene(scan_only(has_presence_contact=False), rules=UNMEASURED), "journal").shows()
+        assert gate.told() is Instruction.GUARD_COMES
+        assert gate.waits(10.0).told() is Instruction.WELCOME
+
+    def test_record_that_failed_is_told_until_the_journal_is_back(self) -> None:
+        gate = loses(scene(scan_only(), rules=UNMEASURED).comes().shows().refused(), "journal").waits(60.0)
+        assert gate.told() is Instruction.GUARD_COMES
+        loses(gate, "journal", is_available=True).shows().stored()
+        assert len(gate.releases) == 1
+
+
+class TestNobodyComes:
+    def test_it_is_told_for_as_long_as_somebody_stands_there(self) -> None:
+        gate = with_guard_scene().waits(600.0)
+        assert gate.told() is Instruction.TOO_SLOW
+        assert gate.leaves().told() is Instruction.WELCOME
+
+    def test_code_begins_anew(self) -> None:
+        gate = with_guard_scene().waits(600.0)
+        gate.shows()
+        assert isinstance(gate.lane.visit, Visiting)
+
+
+class TestFever:
+    def test_one_fever_is_one_alarm_however_often_it_is_measured_again(self) -> None:
+        gate = with_guard_scene()
+        for _ in range(3):
+            gate.guard_measures(38.5).stored()
+        assert gate.of(RaiseAlarm) == [RaiseAlarm(kind=AlarmKind.FEVER)]
+        assert gate.guard_measures(36.6).stored().releases
+        assert not gate.alarms
+
+    def test_it_ends_with_a_visit_whose_answer_could_not_be_recorded(self) -> None:
+        gate = with_guard_scene().guard_measures(38.5).refused()
+        assert gate.alarms == {AlarmKind.FEVER}
+        assert not gate.leaves().alarms
+
+    def test_it_ends_when_the_way_is_freed_while_the_answer_is_recorded(self) -> None:
+        gate = with_guard_scene().guard_measures(36.6).guard_frees_everybody()
+        assert AlarmKind.FEVER not in gate.alarms

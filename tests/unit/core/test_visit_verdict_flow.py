@@ -42,7 +42,7 @@ class TestJournal:
         assert visit.told() is Instruction.GUARD_COMES
         assert CallGuard(reason=Reason.JOURNAL_UNAVAILABLE) in visit.last
         assert not visit.records(PassageRecord)
-        assert visit.waits(10.0).lane.visit == Idle(is_present=True)
+        assert visit.waits(10.0).lane.visit == Idle(is_present=True, lasting=Instruction.GUARD_COMES)
 
     def test_record_that_is_not_stored_in_time_is_as_good_as_refused(self) -> None:
         visit = recording_scene().waits(4.9)
