@@ -21,7 +21,7 @@ _HEADER_UARTS = ("/dev/serial0", "/dev/ttyAMA0", "/dev/ttyS0")
 
 def cross_problems(table: Table, file: Path) -> list[Problem]:
     """Every contradiction between keys."""
-    rules = (_pins_used_twice, _roles_used_twice, _times, _devices, _visit, _bus)
+    rules = (_pins_used_twice, _roles_used_twice, _times, _devices, _visit, _bus, _voice)
     return [
         Problem(file=file, key=key, message=message, hint=hint) for rule in rules for key, message, hint in rule(table)
     ]
@@ -109,6 +109,13 @@ def _bus(table: Table) -> Found:
     for name in needed:
         if not bus.get(name):
             yield f"bus.{name}", "is missing", "the bus is always TLS with a certificate; or set bus.enabled = false"
+
+
+def _voice(table: Table) -> Found:
+    voice = _section(table, "voice")
+    for here, there in (("quiet_from", "quiet_until"), ("quiet_until", "quiet_from")):
+        if here in voice and there not in voice:
+            yield f"voice.{there}", f"is missing, and voice.{here} is there", "quiet hours have a beginning and an end"
 
 
 def _section(table: Table, name: str) -> Table:

@@ -16,6 +16,7 @@ Examples:
   gatehouse street --check                  prove the chain end to end, without a person
   gatehouse doctor /etc/gatehouse/gate-1-in.toml
   gatehouse terminal /etc/gatehouse/gate-1-in.toml
+  gatehouse kiosk /etc/gatehouse/gate-1-in.toml
   gatehouse ledger verify /var/lib/gatehouse/gate-1-in/journal.db
 
 {EXIT_CODES_HELP}
@@ -35,6 +36,12 @@ app = typer.Typer(
 def terminal(settings: Annotated[Path, typer.Argument(help="settings file of one lane")]) -> None:
     """Run one lane of a gate until it is told to end."""
     raise typer.Exit(int(_later("gate.__main__", "main")(["--settings", str(settings)])))
+
+
+@app.command(epilog=f"\b\nExamples:\n  gatehouse kiosk /etc/gatehouse/gate-1-in.toml\n\n{EXIT_CODES_HELP}")
+def kiosk(settings: Annotated[Path, typer.Argument(help="settings file of one lane")]) -> None:
+    """Serve the screens of one lane, and its voice, until it is told to end."""
+    raise typer.Exit(int(_later("gate.kiosk.__main__", "main")(["--settings", str(settings)])))
 
 
 @app.command(

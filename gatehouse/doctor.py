@@ -20,11 +20,13 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from config.guards import load_guards
+from config.notices import load_notices
 from config.problems import Problem, SettingsError
 from config.rules import load_rules
 from config.settings import TerminalSettings, load_settings
 from drivers.errors import DriverError
 from drivers.i2c import open_bus
+from drivers.speaker import PROGRAM, PROGRAM_VARIABLE
 from gate.shell.kiosk_port import MAX_PATH_BYTES
 from gate.shell.wall_clock import ClockSources
 from passes.errors import PassError
@@ -216,6 +218,31 @@ def _kiosk(settings: TerminalSettings) -> Iterator[Finding]:
     else:
         yield _well("kiosk", f"{kiosk.host}:{kiosk.port}")
     yield _guards(kiosk.guards_path)
+    if kiosk.notices_path is not None:
+        yield from _notices(kiosk.notices_path)
+    if settings.voice.enabled:
+        yield _voice()
+
+
+def _notices(file: Path) -> Iterator[Finding]:
+    try:
+        entries, problems = load_notices(file)
+    except SettingsError as error:
+        for problem in error.problems:
+            yield _bad("notices", _placed(problem), problem.hint or "correct this file; the screen shows no notices")
+        return
+    for problem in problems:
+        yield _bad("notices", _placed(problem), problem.hint or "correct this notice; the others are shown")
+    if not problems:
+        yield _well("notices", f"{len(entries)} in {file}")
+
+
+def _voice() -> Finding:
+    named = os.environ.get(PROGRAM_VARIABLE) or PROGRAM
+    program = shutil.which(named)
+    if program is None:
+        return _bad("voice", f"no program {named}", "apt install espeak-ng, or voice.enabled = false")
+    return _well("voice", program)
 
 
 def _guards(file: Path | None) -> Finding:

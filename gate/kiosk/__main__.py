@@ -10,17 +10,23 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
+from config.notices import load_notices
 from config.problems import SettingsError
 from config.settings import TerminalSettings, load_settings
 from config.text_files import load_texts
+from drivers.ports import ComponentHealth, Reading
+from drivers.speaker import EspeakSpeaker, SpeakerSettings
+from gate.kiosk.announcer import Announcer, QuietHours, announce
 from gate.kiosk.application import make_application
 from gate.kiosk.board import Board
 from gate.kiosk.errors import ServerRefused
 from gate.kiosk.kiosk import Kiosk
-from gate.kiosk.notices import NoticeBoard
+from gate.kiosk.notices import Notice, NoticeBoard, keep_notices
 from gate.kiosk.security import LOOPBACK
 from gate.kiosk.server import PageServer, listening, require_safe
 from gate.kiosk.terminal_client import TerminalClient
@@ -61,16 +67,18 @@ async def _serve(settings: TerminalSettings) -> None:
     wanted = settings.kiosk
     board = Board()
     terminal = TerminalClient(settings.kiosk_socket(), board)
+    notices = NoticeBoard()
     kiosk = Kiosk(
         board=board,
         terminal=terminal,
         words=make_words(wanted.languages),
         phones=phones(settings),
-        notices=NoticeBoard(),
+        notices=notices,
+        site=measuring_site(settings),
         is_https=wanted.certificate_path is not None,
         hosts=LOOPBACK if wanted.host in LOOPBACK else (),
     )
-    with listening(wanted.host, wanted.port) as listener:
+    with listening(wanted.host, wanted.port) as listener, speaking(settings, board) as speaker:
         server = PageServer(make_application(kiosk), listener, wanted.certificate_path, wanted.key_path)
 
         def stop() -> None:
@@ -80,12 +88,96 @@ async def _serve(settings: TerminalSettings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
-        running = asyncio.create_task(terminal.run(), name="terminal-client")
+        works = [asyncio.create_task(terminal.run(), name="terminal-client")]
+        if wanted.notices_path is not None:
+            file = NoticesFile(wanted.notices_path)
+            works.append(asyncio.create_task(keep_notices(board, notices, file.look), name="notices"))
+        if speaker is not None:
+            announcer = make_announcer(settings, notices)
+            said = announce(board, announcer, speaker, lambda: datetime.now().astimezone())
+            works.append(asyncio.create_task(said, name="voice"))
+        for work in works:
+            # What a task of the kiosk can't do ends the kiosk: the service manager starts it anew.
+            work.add_done_callback(lambda work: None if work.cancelled() else stop())
         os.write(sys.stdout.fileno(), b"ready\n")
         try:
             await server.serve()
         finally:
-            running.cancel()
+            for work in works:
+                work.cancel()
+            ended = await asyncio.gather(*works, return_exceptions=True)
+        for failure in ended:
+            if isinstance(failure, Exception):
+                raise failure
+
+
+@contextmanager
+def speaking(settings: TerminalSettings, board: Board) -> Iterator[EspeakSpeaker | None]:
+    """The gate's voice from start to stop, its health on the board; None where nothing is said."""
+    voice = settings.voice
+    if not voice.enabled:
+        yield None
+        return
+    loop = asyncio.get_running_loop()
+    speaker = EspeakSpeaker(
+        SpeakerSettings(
+            output=voice.output, volume_percent=voice.volume_percent, words_per_minute=voice.words_per_minute
+        )
+    )
+
+    def emit(reading: Reading) -> None:
+        if isinstance(reading, ComponentHealth) and not loop.is_closed():
+            name = reading.component.value
+            loop.call_soon_threadsafe(lambda: board.note_part(name, is_available=reading.is_available, why=reading.why))
+
+    speaker.start(emit)
+    try:
+        yield speaker
+    finally:
+        speaker.stop()
+
+
+def make_announcer(settings: TerminalSettings, notices: NoticeBoard) -> Announcer:
+    """What this gate says aloud, in the languages of its voice."""
+    begin, end = settings.voice.quiet_from, settings.voice.quiet_until
+    quiet = QuietHours(begin=begin, end=end) if begin is not None and end is not None else None
+    words = make_words(settings.voice.languages)
+    return Announcer(words, notices=notices, quiet=quiet, site=measuring_site(settings))
+
+
+def measuring_site(settings: TerminalSettings) -> str:
+    """Where the gate's own sensor measures."""
+    return settings.thermometer.site.value if settings.thermometer is not None else "forehead"
+
+
+class NoticesFile:
+    """The file of the notices; read again when it has changed. Its troubles are told in words, once for each change."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+
+    def look(self) -> Sequence[Notice] | None:
+        """The notices, when the file has changed and can be read. Blocks."""
+        try:
+            status = self._path.stat()
+            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError:
+            seen = (0, 0, 0)
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        try:
+            entries, problems = load_notices(self._path)
+        except SettingsError as error:
+            log.error("notices_unreadable %s", error)
+            return None
+        for problem in problems:
+            log.error("notice_refused %s", problem)
+        return [
+            Notice(words=each.words, from_at=each.from_at, until_at=each.until_at, spoken_at=each.spoken_at)
+            for each in entries
+        ]
 
 
 def make_words(languages: Sequence[str]) -> list[Words]:

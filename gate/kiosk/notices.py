@@ -1,13 +1,17 @@
 """The community's notices: which of them are to be read or spoken at a moment, and the file they come from."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
 
+from gate.kiosk.board import Board
+
 log = logging.getLogger(__name__)
 
+LOOK_INTERVAL_S: Final = 5.0
 MAX_SHOWN: Final = 8
 """More nobody reads while waiting; the first of the file come first."""
 SPOKEN_WITHIN: Final = timedelta(minutes=5)
@@ -61,3 +65,13 @@ def _lies(spoken_at: time, after: datetime, until: datetime) -> bool:
 
 Read = Callable[[], Sequence[Notice] | None]
 """Reads the file when it has changed; None when it has not, or when it can't be read. Blocks."""
+
+
+async def keep_notices(board: Board, notices: NoticeBoard, read: Read) -> None:
+    """Look at the file now and then, until cancelled; what can't be read leaves what was read before."""
+    while True:
+        found = await asyncio.to_thread(read)
+        if found is not None and notices.replace(found):
+            log.info("notices_read notices=%d", len(found))
+            board.tell_changed()
+        await asyncio.sleep(LOOK_INTERVAL_S)

@@ -40,9 +40,8 @@ def resident_routes(kiosk: Kiosk) -> list[BaseRoute]:
         steps = [step for step in gate.steps if step in FIRST_PICTURES]
         names = [words(f"resident.page.gate_{gate.direction}", number=gate.gate_number) for words in kiosk.words]
         pictures = {**FIRST_PICTURES, "measure": "wrist" if kiosk.site == "wrist" else "forehead"}
-        title = f"title_{gate.direction}"
-        values: dict[str, Any] = {"steps": steps, "gate": names, "pictures": pictures, "phones": kiosk.phones, "title": title}
-        return page(kiosk, request, "poster.html", **values)
+        values: dict[str, Any] = {"steps": steps, "gate": names, "pictures": pictures, "phones": kiosk.phones}
+        return page(kiosk, request, "poster.html", title=f"title_{gate.direction}", **values)
 
     async def events(request: Request) -> EventStream:
         return EventStream(kiosk.board, kiosk.seats, lambda: resident_content(kiosk))
