@@ -71,7 +71,8 @@ class Office:
         self.users.add("duty", PASSWORD, Role.OFFICER)
         self.health = Health(bus=True, ingest=True)
         self.directory_changes = 0
-        passages, gates = PassageView(self.store), GateView(self.store)
+        passages = self.passages = PassageView(self.store)
+        gates = GateView(self.store)
         self.live = LiveFeed(passages, gates)
         self.worker = IngestWorker(
             self.keeper,
