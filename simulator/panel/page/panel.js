@@ -90,6 +90,10 @@ class Column {
     speak(this.root);
     this.choosePeople();
     for (const place of this.all("[data-choice]")) this.offer(place);
+    for (const button of this.all("[data-jump]")) {
+      const by = Number(button.dataset.jump);
+      if (by) button.textContent = duration(by);
+    }
     this.show(this.gate);
   }
 

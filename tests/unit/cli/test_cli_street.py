@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from config.guards import load_guards
 from config.settings import load_settings
+from gate.shell.guards import is_pin_of
 from gatehouse.__main__ import main
 from gatehouse.outcome import CommandTrouble
 from gatehouse.street import command
@@ -21,6 +23,7 @@ from gatehouse.street.ports import choose_ports, is_free, next_free
 from gatehouse.street.settings_text import as_toml, gate_table, wiring_of
 from gatehouse.street.words import Language, language_of, name_of, phrase
 from model.credentials import CheckStage, VerifiedCode
+from model.identities import GuardId
 from passes.check import ALL_STAGES, CheckContext, check_code
 from passes.key_files import load_public_key
 from passes.keys import accept_key_list
@@ -49,7 +52,36 @@ def test_a_real_terminal_takes_the_settings_of_each_gate(
     file.write_text(as_toml(table), encoding="utf-8")
     settings = load_settings(file)
     assert settings.identity.device == gate.device
-    assert settings.clock.source == "declared"  # the host keeps the time, and the gate says so
+    # In the check the host keeps the time, and the gate says so; else the panel turns the clock.
+    assert settings.clock.source == ("declared" if is_hurried else f"twin:{WIRES.clock(gate)}")
+    assert settings.voice.output == f"files:{street.voice(gate)}"
+    assert settings.voice.enabled is not is_hurried
+
+
+def test_the_two_gates_share_neither_sockets_nor_ports(street: StreetFolder) -> None:
+    ports = choose_ports(None)
+    taken = [ports.web, ports.broker, ports.panel, *ports.kiosks, *ports.cables]
+    assert len(set(taken)) == len(taken) == 3 + 2 * len(GATES)
+    assert WIRES.kiosk(GATES[0]) != WIRES.kiosk(GATES[1])
+    table = gate_table(street, WIRES, GATES[0], broker_port=1, kiosk_port=8099, is_hurried=False)
+    assert table["kiosk"]["port"] == 8099
+    assert table["kiosk"]["socket_path"] == str(WIRES.kiosk(GATES[0]))
+
+
+def test_the_guards_pins_are_printed_and_only_their_hashes_stand_in_the_gates_file(street: StreetFolder) -> None:
+    stamp = read_stamp(street)
+    assert stamp is not None
+    assert len(stamp.guards) == 2
+    entries = {entry.guard: entry for entry in load_guards(street.guards)}
+    text = street.guards.read_text(encoding="utf-8")
+    for guard in stamp.guards:
+        entry = entries[GuardId(guard.guard)]
+        assert entry.name == guard.name
+        assert is_pin_of(entry.pin_hash, guard.pin)
+        assert not is_pin_of(entry.pin_hash, guard.pin[::-1] + "0")
+        assert guard.pin not in text
+    for file in (street.guards, street.stamp):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_the_people_know_the_gates_pins_as_its_settings_name_them(street: StreetFolder, tmp_path: Path) -> None:
@@ -134,6 +166,7 @@ def test_wires_have_short_paths_and_those_of_a_killed_street_are_removed(monkeyp
         alive.mkdir()
         wires = make_wires()
         assert len(str(wires.physics(GATES[1]))) < 100
+        assert len(str(wires.kiosk(GATES[1]))) < 100
         assert not orphan.exists()
         assert alive.exists()
 
