@@ -1,7 +1,8 @@
 """The thermometer: an MLX90614 on its own I2C bus, read by its own thread.
 
 Rules: nothing is read while the sensor settles. Every word's PEC and every temperature's error flag is checked. A fault
-is never a number: a burst is complete or ThermometerUnavailable. The sensor's EEPROM is read, never written. After any
+is never a number: a burst is complete or ThermometerUnavailable. A sensor whose words stand still to the last bit is
+frozen (drivers.stillness), and lost until they move. The sensor's EEPROM is read, never written. After any
 trouble the bus is opened anew, and health is reported once when the sensor goes and once when it returns.
 """
 
@@ -17,6 +18,7 @@ from drivers.errors import DriverSettingsRefused
 from drivers.i2c import I2cBus, check_bus_spec, open_bus
 from drivers.mlx90614_words import Mlx90614Variant, WordInvalid
 from drivers.ports import BurstDone, Component, ComponentHealth, Emit
+from drivers.stillness import Stillness
 from model.clock import Instant
 from model.temperature import BurstReading, Celsius, SensorFault, ThermometerReading, ThermometerUnavailable
 
@@ -83,6 +85,7 @@ class Mlx90614:
         self._emit: Emit | None = None
         self._trouble: ThermometerUnavailable | None = None
         self._reported: bool | None = None
+        self._stillness = Stillness()
 
     def start(self, emit: Emit) -> None:
         if self._thread is not None:
@@ -122,9 +125,14 @@ class Mlx90614:
 
     def _poll(self) -> None:
         try:
-            self._read_temperature(words.RAM_CAN, words.CAN_RANGE_C)
+            can_c = self._read_temperature(words.RAM_CAN, words.CAN_RANGE_C)
+            object_c = self._read_temperature(words.RAM_OBJECT, words.OBJECT_RANGE_C)
         except (OSError, WordInvalid) as error:
             self._lost(error)
+            return
+        self._stillness.note_look(object_c, can_c, self._now())
+        if self._stillness.is_frozen:
+            self._troubled(SensorFault.FROZEN)
         else:
             self._found()
 
@@ -135,7 +143,7 @@ class Mlx90614:
 
     def _burst(self) -> ThermometerReading | None:
         """One burst, or why there is none; None when stopped meanwhile."""
-        samples: list[Celsius] = []
+        samples: list[Celsius] = []  # as read
         supply_v = self._supply_v()
         retries = RETRIES_PER_BURST
         is_settled = False
@@ -153,11 +161,15 @@ class Mlx90614:
                 if retries < 0 or _fault_of(error) is not SensorFault.CORRUPT:
                     return self._lost(error)
                 continue
-            samples.append(words.compensate_supply(object_c, self._settings.variant, supply_v))
+            samples.append(object_c)
             if len(samples) < self._settings.burst_size and not self._quiet_for(self._settings.sample_interval_s):
                 return None
+        self._stillness.note_burst(samples, can_c, self._now())
+        if self._stillness.is_frozen:
+            return self._troubled(SensorFault.FROZEN)
         self._found()
-        return BurstReading(at=self._now(), samples_c=tuple(samples), can_c=can_c, supply_v=supply_v)
+        compensated = (words.compensate_supply(each, self._settings.variant, supply_v) for each in samples)
+        return BurstReading(at=self._now(), samples_c=tuple(compensated), can_c=can_c, supply_v=supply_v)
 
     def _supply_v(self) -> float | None:
         if self._measure_supply is None:
@@ -199,7 +211,10 @@ class Mlx90614:
 
     def _lost(self, error: OSError | WordInvalid) -> ThermometerUnavailable:
         self._close_bus()
-        why = _fault_of(error)
+        self._stillness.forget()
+        return self._troubled(_fault_of(error))
+
+    def _troubled(self, why: SensorFault) -> ThermometerUnavailable:
         since = self._now() if self._trouble is None else self._trouble.since
         self._trouble = ThermometerUnavailable(since=since, why=why)
         self._report(False, why.value)

@@ -1,6 +1,7 @@
 """An MLX90614 at the wire: SMBus byte frames in, byte frames out. It knows no physics: somebody sets its temperatures.
 
-It does what the sensor does, good or bad: PEC, error flag, a stuck bus, bits that flip, no sensor at all, drift.
+It does what the sensor does, good or bad: noise, PEC, error flag, a stuck bus, bits that flip, no sensor at all, drift,
+words that stand still.
 """
 
 import errno
@@ -25,13 +26,15 @@ class TwinFault(Enum):
     BIT_FLIPS = "bit_flips"  # one bit of each answer flipped
     ERROR_FLAG = "error_flag"
     NO_PEC = "no_pec"  # nothing drives the third byte: the pull-ups read as 0xff
+    FROZEN = "frozen"  # the words of the moment, with a valid PEC, whatever the sensor sees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwinState:
     """What the twin shows.
 
-    drift_c_per_s: error growing from the moment it was set. absent_errno: how the adapter puts it.
+    drift_c_per_s: error growing from the moment it was set. absent_errno: how the adapter puts it. noise_c: standard
+    deviation of the object's temperature, two bits of the word; the can's is a third of it.
     """
 
     object_temp_c: float = 20.0
@@ -39,6 +42,7 @@ class TwinState:
     fault: TwinFault = TwinFault.NONE
     drift_c_per_s: float = 0.0
     absent_errno: int = errno.EREMOTEIO
+    noise_c: float = 0.04
 
 
 class Mlx90614Twin:
@@ -67,13 +71,17 @@ class Mlx90614Twin:
         self._lock = threading.Lock()
         self._state = TwinState()
         self._drift_from = monotonic()
+        self._frozen: dict[int, int] = {}
 
     def show(self, **changes: object) -> TwinState:
         """Change fields of TwinState by name; the rest stays. Raises TypeError for a field that there is not."""
         with self._lock:
+            was_frozen = self._state.fault is TwinFault.FROZEN
             self._state = replace(self._state, **changes)  # type: ignore[arg-type]
             if "drift_c_per_s" in changes:
                 self._drift_from = self._monotonic()
+            if self._state.fault is TwinFault.FROZEN and not was_frozen:
+                self._frozen = {command: self._live_word(command) for command in (words.RAM_OBJECT, words.RAM_CAN)}
             return self._state
 
     def transfer(self, messages: Sequence[Message]) -> Answer:
@@ -113,15 +121,19 @@ class Mlx90614Twin:
     def _word(self, command: int, state: TwinState) -> int:
         if command in self._eeprom:
             return self._eeprom[command]
+        word = self._frozen.get(command, 0) if state.fault is TwinFault.FROZEN else self._live_word(command)
+        return word | words.ERROR_FLAG if state.fault is TwinFault.ERROR_FLAG else word
+
+    def _live_word(self, command: int) -> int:
+        state = self._state
         supply_share_c = (self._supply_v - words.SUPPLY_NOMINAL_V) * words.SUPPLY_SLOPE_C_PER_V
         drift_c = state.drift_c_per_s * (self._monotonic() - self._drift_from)
         if command == words.RAM_OBJECT:
-            word = words.encode_temperature(state.object_temp_c + supply_share_c + drift_c)
-        elif command == words.RAM_CAN:
-            word = words.encode_temperature(state.can_temp_c)
-        else:
-            return 0
-        return word | words.ERROR_FLAG if state.fault is TwinFault.ERROR_FLAG else word
+            noise_c = self._random.gauss(0.0, state.noise_c)
+            return words.encode_temperature(state.object_temp_c + supply_share_c + drift_c + noise_c)
+        if command == words.RAM_CAN:
+            return words.encode_temperature(state.can_temp_c + self._random.gauss(0.0, state.noise_c / 3))
+        return 0
 
 
 READS_KEPT = 1000

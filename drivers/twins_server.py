@@ -23,7 +23,7 @@ from drivers.i2c_frames import pack_answer, read_frame, unpack_request
 from drivers.mlx90614_twin import Mlx90614Twin, TwinFault
 
 PHYSICS_LINE_MAX = 4096
-NUMBERS = frozenset({"object_temp_c", "can_temp_c", "drift_c_per_s"})
+NUMBERS = frozenset({"object_temp_c", "can_temp_c", "drift_c_per_s", "noise_c"})
 
 
 class ThermometerTwinServer:

@@ -35,6 +35,7 @@ class SensorFault(Enum):
     CORRUPT = "corrupt"  # PEC mismatch
     ERROR_FLAG = "error_flag"
     OUT_OF_RANGE = "out_of_range"  # beyond what the sensor can measure
+    FROZEN = "frozen"  # the same word to the last bit, over and over
     NO_BURST = "no_burst"  # too slow to complete a burst
 
 

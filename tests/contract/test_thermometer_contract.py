@@ -7,12 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from contract_parts import Listener, hardware
 
 from drivers import mlx90614_words as words
+from drivers import stillness
 from drivers.i2c import open_bus
 from drivers.mlx90614 import Mlx90614, Mlx90614Settings
 from drivers.mlx90614_twin import Mlx90614Twin, TwinFault
@@ -90,7 +92,9 @@ def test_the_contract_fails_on_a_twin_without_pec(twin: Mlx90614Twin, tmp_path: 
 def test_supply_and_can_are_reported_and_the_supply_compensated(
     twin: Mlx90614Twin, tmp_path: Path, listener: Listener
 ) -> None:
-    twin.show(object_temp_c=33.2, can_temp_c=21.0)  # the twin leans on its 3.3 V by 0.18 °C, as the sensor does
+    twin.show(
+        object_temp_c=33.2, can_temp_c=21.0, noise_c=0.0
+    )  # the twin leans on its 3.3 V by 0.18 °C, as the sensor does
     thermometer = Mlx90614(settings(f"unix:{tmp_path / 'i2c'}"))
     thermometer.start(listener)
     thermometer.measure(1)
@@ -210,7 +214,7 @@ def test_the_twins_process_takes_physics_and_answers_the_bus(tmp_path: Path) -> 
         with socket.socket(socket.AF_UNIX) as physics, physics.makefile("rwb") as lines:
             physics.connect(str(tmp_path / "physics"))
             for order, answer in (
-                ({"object_temp_c": 38.4, "can_temp_c": 12}, {"ok": True}),
+                ({"object_temp_c": 38.4, "can_temp_c": 12, "noise_c": 0}, {"ok": True}),
                 ({"fault": "on_fire"}, {"error": "'on_fire' is not a valid TwinFault"}),
                 ({"colour": 3}, {"error": "colour: 3 is not a field of the twin or not of its kind"}),
             ):
@@ -229,6 +233,95 @@ def test_the_twins_process_takes_physics_and_answers_the_bus(tmp_path: Path) -> 
             process.send_signal(signal.SIGKILL)
         process.stdout.close()
         process.wait(5)
+
+
+QUICK_LIMITS = {"FROZEN_READS": 10, "FROZEN_AFTER_S": 0.2, "STILL_BEFORE_A_BURST_S": 0.1}
+
+
+@pytest.fixture
+def quick_stillness(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in QUICK_LIMITS.items():
+        monkeypatch.setattr(stillness, name, value)
+
+
+def a_living_sensor_is_never_still(bus_spec: str) -> None:
+    """The contract: twenty looks are not one and the same word."""
+    bus = open_bus(bus_spec)
+    try:
+        looks = set()
+        for _ in range(20):
+            looks.add(
+                tuple(bus.write_then_read(words.ADDRESS, bytes((at,)), 3) for at in (words.RAM_CAN, words.RAM_OBJECT))
+            )
+            if not bus_spec.startswith("unix:"):
+                time.sleep(0.5)  # a sensor measures a few times in a second
+    finally:
+        bus.close()
+    assert len(looks) > 1
+
+
+def test_a_living_sensor_is_never_still(bus_spec: str) -> None:
+    a_living_sensor_is_never_still(bus_spec)
+
+
+def test_the_contract_fails_on_a_twin_without_noise(twin: Mlx90614Twin, tmp_path: Path) -> None:
+    twin.show(object_temp_c=33.2, noise_c=0.0)
+    with pytest.raises(AssertionError):
+        a_living_sensor_is_never_still(f"unix:{tmp_path / 'i2c'}")
+
+
+@pytest.mark.usefixtures("quick_stillness")
+def test_a_sensor_frozen_at_a_plausible_value_is_lost_until_it_moves(
+    twin: Mlx90614Twin, tmp_path: Path, listener: Listener
+) -> None:
+    twin.show(object_temp_c=33.9, can_temp_c=21.0)
+    thermometer = Mlx90614(settings(f"unix:{tmp_path / 'i2c'}"))
+    thermometer.start(listener)
+    assert listener.await_nth(ComponentHealth, 1).is_available
+    twin.show(fault=TwinFault.FROZEN)
+    lost = listener.await_nth(ComponentHealth, 2)
+    assert (lost.is_available, lost.why) == (False, "frozen")
+    thermometer.measure(1)
+    reading = listener.await_nth(BurstDone).reading
+    assert isinstance(reading, ThermometerUnavailable)
+    assert reading.why is SensorFault.FROZEN
+    twin.show(fault=TwinFault.NONE)
+    assert listener.await_nth(ComponentHealth, 3).is_available
+    thermometer.stop()
+
+
+@pytest.mark.usefixtures("quick_stillness")
+def test_a_burst_that_shows_the_empty_scenes_word_is_no_reading(
+    twin: Mlx90614Twin, tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stillness, "FROZEN_READS", 10_000)
+    twin.show(object_temp_c=33.9, fault=TwinFault.FROZEN)
+    thermometer = Mlx90614(settings(f"unix:{tmp_path / 'i2c'}"))
+    thermometer.start(listener)
+    listener.await_that(lambda: len(twin.reads) >= 2 * 5)
+    twin.show(object_temp_c=36.9)  # somebody steps up; the sensor does not see it
+    thermometer.measure(1)
+    reading = listener.await_nth(BurstDone).reading
+    assert isinstance(reading, ThermometerUnavailable)
+    assert reading.why is SensorFault.FROZEN
+    thermometer.stop()
+
+
+def test_without_the_watch_a_frozen_sensor_would_measure_everybody_alike(
+    twin: Mlx90614Twin, tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ablation."""
+    monkeypatch.setattr(stillness.Stillness, "_note", lambda *_: None)
+    twin.show(object_temp_c=33.9, fault=TwinFault.FROZEN)
+    thermometer = Mlx90614(settings(f"unix:{tmp_path / 'i2c'}"))
+    thermometer.start(listener)
+    listener.await_that(lambda: len(twin.reads) >= 2 * 25)
+    twin.show(object_temp_c=36.9)
+    thermometer.measure(1)
+    reading = listener.await_nth(BurstDone).reading
+    thermometer.stop()
+    assert isinstance(reading, BurstReading)
+    assert len(set(reading.samples_c)) == 1
 
 
 def test_a_descriptor_that_is_no_wire_still_goes_to_the_kernel(twin: Mlx90614Twin, tmp_path: Path) -> None:
