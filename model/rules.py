@@ -250,7 +250,10 @@ def _check_questions(facts: Facts, rules: RuleSet) -> Reason | None:
 def _check_temperature(facts: Facts, rules: RuleSet) -> Reason | None:
     if facts.direction not in rules.measured_directions:
         return None
-    outcomes = [each.outcome for each in facts.temperatures]
+    if facts.people == 1 and facts.temperature is not None and not facts.others:
+        outcomes = [facts.temperature.outcome]
+    else:
+        outcomes = [each.outcome for each in facts.temperatures]
     if TemperatureOutcome.HIGH in outcomes:
         return Reason.TEMPERATURE_HIGH
     # Each of a family is measured: one who was not is as unknown as one who could not be read.

@@ -51,15 +51,15 @@ def measuring_began(state: Visiting, at: Instant, around: Surroundings, *, is_ag
 def measured_by_sensor(state: Visiting, at: Instant, reading: ThermometerReading, around: Surroundings) -> Visiting:
     """Take a burst in: somebody is done, or rests for another one, or is not there yet."""
     judgement = judge(reading, around.settings.site, around.rules.temperature)
-    taken = replace(state, measuring=None)
     if judgement.why in _NOBODY_THERE_YET and state.approach_until is not None and at < state.approach_until:
-        return taken
+        return replace(state, measuring=None)
     if not state.is_retest and _wants_retest(judgement):
         retest_at = Instant(at + around.settings.retest_after_s)
         limit_s = around.settings.step_limit_s[VisitStep.MEASURE]
-        resting = replace(taken, is_retest=True, retest_at=retest_at, step_until=Instant(retest_at + limit_s))
+        until = Instant(retest_at + limit_s)
+        resting = replace(state, measuring=None, is_retest=True, retest_at=retest_at, step_until=until)
         return _with_earlier(resting, judgement)
-    return _person_done(taken, judgement)
+    return _person_done(state, judgement)
 
 
 def sensor_was_silent(state: Visiting, at: Instant, around: Surroundings) -> Visiting:
@@ -76,7 +76,7 @@ def measured_by_hand(state: Visiting, reading: HandReading, around: Surroundings
     judgement = judge_by_hand(reading, around.rules.temperature)
     if judgement.outcome is TemperatureOutcome.INDETERMINATE or not wants_measurement(state):
         return state
-    return _person_done(replace(state, measuring=None, retest_at=None), judgement)
+    return _person_done(state, judgement)
 
 
 def worst_of(judgements: Sequence[TemperatureJudgement]) -> TemperatureOutcome:
@@ -86,7 +86,7 @@ def worst_of(judgements: Sequence[TemperatureJudgement]) -> TemperatureOutcome:
 
 
 def _person_done(state: Visiting, judgement: TemperatureJudgement) -> Visiting:
-    return replace(state, measured=(*state.measured, judgement), is_retest=False)
+    return replace(state, measured=(*state.measured, judgement), measuring=None, retest_at=None, is_retest=False)
 
 
 def _with_earlier(state: Visiting, judgement: TemperatureJudgement) -> Visiting:

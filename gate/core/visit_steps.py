@@ -1,7 +1,7 @@
 """The four steps of a visit, until there is something to decide."""
 
 from dataclasses import replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from gate.core.effects import CallGuard, Effect, Hint, Instruction, ShowHint, ShowInstruction, StoreRecord
 from gate.core.events import (
@@ -33,6 +33,9 @@ from model.reasons import Outcome, Reason
 from model.records import AbandonedRecord, StepDone, VisitStep
 from model.rules import Decision
 from model.services import PEOPLE_MAX
+
+NOT_REQUIRED: Final = "not_required"
+"""Result of a measurement that the rules do not want in this direction."""
 
 
 def begin(
@@ -202,40 +205,64 @@ def abandoned(state: Visiting, around: Surroundings) -> StoreRecord:
 def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     """Go to the first step that is not done; without one, decide."""
     if state.code is not None and isinstance(state.code.check, RefusedCode):
-        return decide_visit(_done_scan(state, at), at, around)
+        return decide_visit(_done(state, VisitStep.SCAN, at, _scan_result(state.code.check)), at, around)
     done = {step.step for step in state.steps}
+    ended: list[StepDone] = []  # taken over at once: a visit is large, and this is the ordinary way
     for step in around.settings.steps:
         if step in done:
             continue
-        match step:
-            case VisitStep.ASK:
-                if state.questions_answered < len(around.settings.questions):
-                    return _enter_ask(state, at, around)
-                result = "yes" if state.answered_yes else "no"
-                state = _done(state, step, at, result)
-            case VisitStep.MEASURE:
-                if around.settings.direction not in around.rules.measured_directions:
-                    # Rules may be replaced during a measurement: its answer must not count for the step that follows.
-                    state = _done(replace(state, measuring=None, retest_at=None), step, at, "not_required")
-                elif wants_measurement(state):
-                    if state.measuring is not None or state.retest_at is not None:
-                        return stay(state, around)  # a code shown while measuring
-                    if not around.has_thermometer:
-                        return _enter_called(state, step, Reason.THERMOMETER_UNAVAILABLE, at, around)
-                    return measuring_began(state, at, around, is_again=False)
-                else:
-                    state = _done(state, step, at, worst_of(state.measured).value)
-            case VisitStep.CHECK:
-                if around.settings.check_by_guard:
-                    return _enter(state, step, at, around, ShowInstruction(instruction=Instruction.SHOW_CARD_TO_GUARD))
-                state = _done(state, step, at, "by_rules")
-            case VisitStep.SCAN:
-                if state.code is None:
-                    return _enter_scan(state, at, around)
-                state = _done_scan(state, at)
-            case _:
-                assert_never(step)
+        result = _result_of(step, state, around)
+        if result is None:
+            return _enter_step(_with_done(state, ended), step, at, around)
+        if result is NOT_REQUIRED and (state.measuring is not None or state.retest_at is not None):
+            # Rules may be replaced during a measurement: its answer must not count for the step that follows.
+            state = replace(state, measuring=None, retest_at=None)
+        ended.append(StepDone(step=step, result=result, after_s=at - state.began_at))
+    state = _with_done(state, ended)
     return _held(state, at, around) if state.mask_missing else decide_visit(state, at, around)
+
+
+def _result_of(step: VisitStep, state: Visiting, around: Surroundings) -> str | None:
+    """How a step ended; None: it is still to be done."""
+    match step:
+        case VisitStep.ASK:
+            if state.questions_answered < len(around.settings.questions):
+                return None
+            return "yes" if state.answered_yes else "no"
+        case VisitStep.MEASURE:
+            if around.settings.direction not in around.rules.measured_directions:
+                return NOT_REQUIRED
+            return None if wants_measurement(state) else worst_of(state.measured).value
+        case VisitStep.CHECK:
+            return None if around.settings.check_by_guard else "by_rules"
+        case VisitStep.SCAN:
+            return None if state.code is None else _scan_result(state.code.check)
+        case _:
+            assert_never(step)
+
+
+def _enter_step(state: Visiting, step: VisitStep, at: Instant, around: Surroundings) -> VisitMove:
+    match step:
+        case VisitStep.ASK:
+            return _enter_ask(state, at, around)
+        case VisitStep.MEASURE:
+            if state.measuring is not None or state.retest_at is not None:
+                return stay(state, around)  # a code shown while measuring
+            if not around.has_thermometer:
+                return _enter_called(state, step, Reason.THERMOMETER_UNAVAILABLE, at, around)
+            return measuring_began(state, at, around, is_again=False)
+        case VisitStep.CHECK:
+            return _enter(state, step, at, around, ShowInstruction(instruction=Instruction.SHOW_CARD_TO_GUARD))
+        case VisitStep.SCAN:
+            return _enter_scan(state, at, around)
+        case _:
+            assert_never(step)
+
+
+def _with_done(state: Visiting, ended: list[StepDone]) -> Visiting:
+    if not ended:
+        return state
+    return replace(state, step=ended[-1].step, steps=(*state.steps, *ended))
 
 
 def _held(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
@@ -281,17 +308,16 @@ def _done(state: Visiting, step: VisitStep, at: Instant, result: str) -> Visitin
     return replace(state, step=step, steps=(*state.steps, done))
 
 
-def _done_scan(state: Visiting, at: Instant) -> Visiting:
-    assert state.code is not None
-    match state.code.check:
+def _scan_result(check: CodeCheck) -> str:
+    match check:
         case RefusedCode():
-            return _done(state, VisitStep.SCAN, at, "refused")
+            return "refused"
         case VerifiedCode():
-            return _done(state, VisitStep.SCAN, at, "verified")
+            return "verified"
         case VouchedHousehold():
-            return _done(state, VisitStep.SCAN, at, "vouched")
+            return "vouched"
         case _:
-            assert_never(state.code.check)
+            assert_never(check)
 
 
 def is_same_pass(one: CodeCheck, other: CodeCheck | None) -> bool:
