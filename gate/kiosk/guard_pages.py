@@ -32,7 +32,7 @@ def guard_routes(kiosk: Kiosk) -> list[BaseRoute]:
 
     async def view(request: Request) -> Response:
         texts = {each.language: {**guard_texts(each.language), "gate": _of_the_gate(each)} for each in kiosk.words}
-        return page(kiosk, request, "guard.html", texts=texts, phones=dict(kiosk.phones))
+        return page(kiosk, request, "guard.html", texts=texts, phones=list(kiosk.phones.items()))
 
     async def events(request: Request) -> EventStream:
         token, is_own = _token_of(request), is_own_screen(request)

@@ -1,6 +1,6 @@
 // The guard's view: what the stream says goes to the parts of the page; what is not heard covers it.
 
-import { showEmergency, arm, forgetRelease, wireEmergency } from "./guard_emergency.js";
+import { arm, showEmergency, wireEmergency } from "./guard_emergency.js";
 import { followFind, wireFind } from "./guard_find.js";
 import { wireKeys } from "./guard_keys.js";
 import { listen } from "./guard_link.js";
@@ -16,7 +16,6 @@ const kept = storage();
 const COVERED = ["top", "strip", "banners", "main", "menu"];
 let view = null;
 let silentMs = 0;
-let wasFree = false;
 
 function onView(next) {
   view = next;
@@ -27,8 +26,6 @@ function onView(next) {
     showState(view);
     followMeasure(openVisit());
     followFind(openVisit());
-    if (wasFree && !view.screen.barrier.is_free) forgetRelease();
-    wasFree = view.screen.barrier.is_free;
   }
   draw();
 }

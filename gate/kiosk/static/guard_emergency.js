@@ -7,11 +7,13 @@ import { onLanguage, setText, t } from "./guard_words.js";
 const CONFIRM_WITHIN_MS = 5_000;
 // A key that is held down repeats: its second press must not confirm the first.
 const NOT_BEFORE_MS = 400;
+const GOOD_NEWS_MS = 8_000;
 
 let armedAt = null;
 let told = null;
+let toldAt = 0;
 let isSending = false;
-let canRecord = true;
+let lostParts = [];
 
 export function wireEmergency() {
   onPress(find("emergency-press"), arm);
@@ -36,13 +38,14 @@ export function arm() {
 export function showEmergency({ may, lost }) {
   find("emergency").hidden = !may;
   find("emergency-not-here").hidden = may;
-  canRecord = !lost.includes("journal");
+  lostParts = lost;
 }
 
 function disarm(why = null) {
   const hadFocus = find("emergency-armed").contains(document.activeElement);
   armedAt = null;
   told = why;
+  toldAt = performance.now();
   draw();
   if (hadFocus) find("emergency-press").focus();
 }
@@ -53,7 +56,7 @@ async function confirm() {
   draw();
   const answer = await give({ kind: "emergency" });
   isSending = false;
-  if (answer.is_done) disarm(canRecord ? "emergency.done" : "emergency.done_unrecorded");
+  if (answer.is_done) disarm(lostParts.includes("barrier") ? "emergency.done_no_barrier" : "emergency.done");
   else if (answer.why === "no_terminal") disarm("emergency.failed");
   else if (answer.why === "no_answer") disarm("emergency.unsure");
   else disarm(`refusal.${answer.why}`);
@@ -75,14 +78,19 @@ function draw() {
     setText(find("emergency-confirm"), t(isSending ? "emergency.sending" : "emergency.confirm"));
   }
   const place = find("emergency-told");
+  // That it worked stands in a banner as well; that it did not is told until the next attempt.
+  const isDone = told?.startsWith("emergency.done") === true;
+  const isGood = told === "emergency.done" || told === "emergency.expired";
+  if (isGood && performance.now() - toldAt > GOOD_NEWS_MS) told = null;
   place.hidden = told === null;
   if (told !== null) {
-    place.className = told.startsWith("emergency.done") || told === "emergency.expired" ? "" : "bad";
-    setText(place, t(told));
+    place.className = isGood ? "" : "bad";
+    setText(place, isDone ? `${t(told)} ${t(whatElse())}` : t(told));
   }
 }
 
-/** The stream says that the way is not free any more: what was told before is over. */
-export function forgetRelease() {
-  if (told?.startsWith("emergency.done") || told === "emergency.expired") told = null;
+/** No more is promised than the gate can do now. */
+function whatElse() {
+  if (lostParts.includes("journal")) return "emergency.unrecorded";
+  return lostParts.some((part) => part === "link" || part === "centre") ? "emergency.centre_away" : "emergency.being_recorded";
 }

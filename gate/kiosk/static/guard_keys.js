@@ -66,15 +66,11 @@ function isTyping(target) {
 function draw() {
   setText(find("shortcuts"), t(areOn ? "help.shortcuts_on" : "help.shortcuts_off"));
   find("shortcuts").setAttribute("aria-pressed", String(areOn));
-  find("help-keys")
-    .querySelector("tbody")
-    .replaceChildren(
-      ...KEYS.map(([name, words]) => {
-        const row = make("tr");
-        const key = make("td");
-        key.append(make("kbd", "", name.toUpperCase()));
-        row.append(key, make("td", "", t(`help.${words}`)));
-        return row;
-      }),
-    );
+  find("help-keys").replaceChildren(
+    ...KEYS.map(([name, words]) => {
+      const line = make("li");
+      line.append(make("kbd", "", name.toUpperCase()), make("span", "", t(`help.${words}`)));
+      return line;
+    }),
+  );
 }

@@ -105,7 +105,8 @@ function choose(guard) {
   pin = "";
   told = null;
   draw();
-  find("pin-title").focus(); // so that digits and Enter of a keyboard mean the PIN
+  find("pin-form").scrollIntoView({ block: "end" });
+  find("pin-title").focus({ preventScroll: true }); // so that digits and Enter of a keyboard mean the PIN
 }
 
 function forget() {

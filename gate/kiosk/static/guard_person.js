@@ -113,7 +113,8 @@ async function decide(isConfirmed) {
     find("danger").hidden = false;
     setText(find("danger-words"), t(danger));
     find("actions").hidden = true;
-    find("danger-no").focus();
+    find("danger").scrollIntoView({ block: "nearest" });
+    find("danger-no").focus({ preventScroll: true });
     return;
   }
   await send({ kind: "decide", is_confirmed: isConfirmed }, number);
@@ -189,7 +190,7 @@ function draw() {
   find("person-reason").hidden = !reason;
   setText(find("person-reason"), reason);
   find("person-asks").hidden = visit !== null && !asks;
-  setText(find("person-asks"), visit ? (asks ? `${t("person.asks")}${t(asks)}` : "") : t("person.nobody_words"));
+  setText(find("person-asks"), visit ? (asks ? t(asks) : "") : t("person.nobody_words"));
   if (visit) drawWho();
   rebuild(find("person-facts"), [visit, screen.resident.hint, screen.resident.person], facts);
   find("person-facts").hidden = find("person-facts").childElementCount === 0;

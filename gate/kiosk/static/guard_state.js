@@ -204,7 +204,7 @@ function drawTrouble() {
   );
   rebuild(find("trouble-list"), all, () => all.map(troubleCard));
   rebuild(find("trouble-phones"), phones, () =>
-    Object.entries(phones).map(([role, number]) => make("p", "phone", `${word("phone", role)}  ${number}`)),
+    phones.map(([role, number]) => make("p", "phone", `${word("phone", role)}  ${number}`)),
   );
 }
 
@@ -242,7 +242,7 @@ function passageLine(passage) {
   const line = make("li", `outcome-${passage.outcome}`);
   line.append(
     make("time", "", clockTime(passage.at, screen.gate.now)),
-    make("strong", "", passage.room ?? t("person.room_unknown")),
+    ...(passage.room ? [make("strong", "", passage.room)] : []),
     make("span", "result", word("outcome", passage.outcome)),
     make("span", "why", word("reason", passage.reason)),
   );

@@ -166,5 +166,3 @@ class GuardedGate:
 def without_barrier(**changes: Any) -> dict[str, Any]:
     """A tent."""
     return {"gate_changes": {"has_barrier": False, "gate_number": 12, **changes}}
-
-
