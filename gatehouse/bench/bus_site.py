@@ -17,6 +17,7 @@ from model.identities import DeviceId
 from mqtt.broker import Broker, BrokerSettings, DeviceGrant
 from mqtt.link import LinkSettings
 
+CENTER_PROGRAM: Final = ("-m", "gatehouse.bench.center_process")
 _CHECKOUT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -54,8 +55,12 @@ def link_settings(community: Community, device: str, port: int) -> LinkSettings:
 class CenterProcess:
     """The centre on a database of its own; started and killed any number of times."""
 
-    def __init__(self, folder: Path, community: Community, port: int) -> None:
+    def __init__(
+        self, folder: Path, community: Community, port: int, *, program: Sequence[str] = CENTER_PROGRAM
+    ) -> None:
+        """program: the centre, in the words after the interpreter; the real one, or one that is to be caught."""
         folder.mkdir(parents=True, exist_ok=True)
+        self.program = program
         self.database_url = f"sqlite:///{folder / 'center.db'}"
         self._log = folder / "center.log"
         self._order = json.dumps(
@@ -84,7 +89,7 @@ class CenterProcess:
         """Start and wait until it runs; the broker may be away. Raises TimeoutError with its last words."""
         with self._log.open("ab") as log_file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gatehouse.bench.center_process", self._order],
+                [sys.executable, *self.program, self._order],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log_file,
