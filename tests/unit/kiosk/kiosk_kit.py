@@ -57,7 +57,9 @@ def board_with(shown: ScreenState | None = None) -> Board:
 class ServedKiosk:
     """Runs until `stop`. terminal: the fake at its socket, started."""
 
-    def __init__(self, folder: Path, *, languages: Sequence[str] = ("zh", "en"), notices: Sequence[Notice] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, languages: Sequence[str] = ("zh", "en"), notices: Sequence[Notice] = ()
+    ) -> None:
         self.terminal = FakeTerminal(folder / "k.sock")
         self.terminal.start()
         self._listener = socket.create_server(("127.0.0.1", 0))
