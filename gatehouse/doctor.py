@@ -37,6 +37,7 @@ _BROKER_WITHIN_S = 3.0
 _RECORD_BYTES = 2_048  # of one record with all its inputs on disk, as the terminal reckons
 _MLX90614_OBJECT = b"\x07"  # RAM address of the object temperature (datasheet 3901090614, 8.3.4)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_TIMESYNCD = "/etc/systemd/timesyncd"
 _EARLIEST_SANE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -98,6 +99,15 @@ def _keys(settings: TerminalSettings) -> Iterator[Finding]:
 
 def _clock(settings: TerminalSettings) -> Iterator[Finding]:
     source = settings.clock.source
+    server = settings.clock.ntp_server
+    if source.startswith("twin:"):
+        yield _bad("clock", "a simulated clock", 'on a gate use clock.source = "ntp" or "rtc"')
+    if server is not None and server not in _time_servers():
+        yield _bad(
+            "time server",
+            f"the system does not ask {server}",
+            f"write [Time] NTP={server} to {_TIMESYNCD}.conf.d/gatehouse.conf; systemctl restart systemd-timesyncd",
+        )
     if datetime.now(UTC) < _EARLIEST_SANE:
         yield _bad("clock", f"it is {datetime.now(UTC):%Y-%m-%d} here", "set the clock; replace the RTC's battery")
     elif source == "ntp" and not ClockSources().is_ntp_synchronised():
@@ -108,6 +118,22 @@ def _clock(settings: TerminalSettings) -> Iterator[Finding]:
         yield _bad("clock", "no /dev/rtc0", 'enable the clock chip\'s overlay, or use clock.source = "ntp"')
     else:
         yield _well("clock", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, source {source}")
+
+
+def _time_servers() -> frozenset[str]:
+    """What systemd-timesyncd is told to ask; unreadable files say nothing."""
+    files = [Path(_TIMESYNCD + ".conf"), *sorted(Path(_TIMESYNCD + ".conf.d").glob("*.conf"))]
+    found: set[str] = set()
+    for file in files:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError):
+            continue
+        for line in lines:
+            key, _, value = line.partition("=")
+            if key.strip() == "NTP":
+                found.update(value.split())
+    return frozenset(found)
 
 
 def _thermometer(settings: TerminalSettings) -> Iterator[Finding]:

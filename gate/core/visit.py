@@ -42,6 +42,7 @@ from gate.core.effects import (
 from gate.core.events import (
     CredentialPresented,
     Event,
+    GuardDecided,
     HouseholdIdentified,
     MaskSeen,
     MeasuredByHand,
@@ -178,6 +179,8 @@ def _waiting(state: Idle | Closing, event: Event, around: Surroundings) -> Visit
             return _arrived(event.at, None, state.is_present, around)
         case MaskSeen() if not event.is_worn:
             return stay(state, around, ShowHint(hint=Hint.PUT_ON_MASK))
+        case GuardDecided() if event.is_confirmed and JOURNAL in around.lost:
+            return _button_refused(event.at, state, around)
         case TimePassed() if isinstance(state, Closing) and event.at >= state.until:
             if state.next_code is not None:
                 return _after(state, _arrived(event.at, state.next_code, state.is_present, around))
@@ -200,6 +203,14 @@ def _arrived(
     )
     told = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=reason)
     return stay(closing, around, told, CallGuard(reason=reason))
+
+
+def _button_refused(at: Instant, state: Idle | Closing, around: Surroundings) -> VisitMove:
+    """Nothing can be recorded: a guard's button is answered all the same. What is left is the emergency release."""
+    until = Instant(at + around.settings.result_shown_s)
+    closing = Closing(until=until, is_present=state.is_present, lasting=state.lasting)
+    told = ShowInstruction(instruction=Instruction.REFUSED, reason=Reason.JOURNAL_UNAVAILABLE)
+    return _after(state, stay(closing, around, told))
 
 
 def _after(state: Idle | Closing, begun: VisitMove) -> VisitMove:

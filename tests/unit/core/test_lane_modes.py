@@ -2,7 +2,7 @@
 
 import pytest
 
-from gate.core.effects import AlarmKind, Instruction, PublishState, StartMeasurement, StoreRecord
+from gate.core.effects import AlarmKind, Instruction, PublishState, ShowInstruction, StartMeasurement, StoreRecord
 from gate.core.events import ClockChanged, ComponentChanged, DirectoryReplaced, RulesReplaced
 from gate.core.visit_states import Visiting
 from model.clock import ClockTrust
@@ -42,6 +42,11 @@ class TestComponents:
         gate = loses(scene(), "journal", "disk full")
         assert gate.alarms == {AlarmKind.JOURNAL}
         assert regains(gate, "journal").alarms == set()
+
+    def test_guards_button_without_a_journal_is_answered_and_opens_nothing(self) -> None:
+        gate = loses(scene(), "journal", "disk full").guard_confirms()
+        assert gate.last == (ShowInstruction(instruction=Instruction.REFUSED, reason=Reason.JOURNAL_UNAVAILABLE),)
+        assert not gate.releases
 
     @pytest.mark.parametrize("component", ["thermometer", "link", "centre", "camera", "contact"])
     def test_other_lost_parts_raise_no_alarm_at_the_gate(self, component: str) -> None:
