@@ -218,8 +218,9 @@ def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
             # Rules may be replaced during a measurement: its answer must not count for the step that follows.
             state = replace(state, measuring=None, retest_at=None)
         ended.append(StepDone(step=step, result=result, after_s=at - state.began_at))
-    state = _with_done(state, ended)
-    return _held(state, at, around) if state.mask_missing else decide_visit(state, at, around)
+    if state.mask_missing:
+        return _held(_with_done(state, ended), at, around)
+    return decide_visit(state, at, around, ended)
 
 
 def _result_of(step: VisitStep, state: Visiting, around: Surroundings) -> str | None:

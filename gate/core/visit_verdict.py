@@ -1,5 +1,6 @@
 """From a decision to its end: stored first, then released, refused or handed to the guard."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -43,7 +44,15 @@ from model.clock import Instant
 from model.credentials import VerifiedCode, household_of
 from model.identities import VisitId
 from model.reasons import Outcome, Reason
-from model.records import AbandonedRecord, DecisionRecord, PassageEnd, PassageRecord, VisitStep, consumed_by
+from model.records import (
+    AbandonedRecord,
+    DecisionRecord,
+    PassageEnd,
+    PassageRecord,
+    StepDone,
+    VisitStep,
+    consumed_by,
+)
 from model.rules import Decision, Facts, decide
 from model.temperature import TemperatureOutcome, judge_by_hand
 
@@ -52,11 +61,14 @@ _ALARMS = {Reason.CODE_FORGED: AlarmKind.FORGED_CODE, Reason.TEMPERATURE_HIGH: A
 _FOR_A_TEMPERATURE = (Reason.TEMPERATURE_HIGH, Reason.TEMPERATURE_INDETERMINATE)
 
 
-def decide_visit(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
-    return store_decision(decision_record(state, None, around), at, state, around)
+def decide_visit(state: Visiting, at: Instant, around: Surroundings, ended: Sequence[StepDone] = ()) -> VisitMove:
+    """Let the rules decide. ended: steps that have ended since the state was made."""
+    return store_decision(decision_record(state, None, around, ended), at, state, around)
 
 
-def decision_record(state: Visiting, decision: Decision | None, around: Surroundings) -> DecisionRecord:
+def decision_record(
+    state: Visiting, decision: Decision | None, around: Surroundings, ended: Sequence[StepDone] = ()
+) -> DecisionRecord:
     """The record of a decision; the rules decide unless a person has."""
     code = state.code
     facts = Facts(
@@ -75,7 +87,7 @@ def decision_record(state: Visiting, decision: Decision | None, around: Surround
         facts=facts,
         rules=around.rules,
         decision=decision or decide(facts, around.rules),
-        steps=state.steps,
+        steps=(*state.steps, *ended),
         scanner=code.scanner if code is not None else None,
         first_temperature=state.first_temperature,
         other_codes=state.other_codes,
