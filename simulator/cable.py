@@ -88,14 +88,14 @@ class Cable:
     async def _put(self, state: CableState) -> None:
         if state is self._state:
             return
+        if state is not CableState.PLUGGED:
+            self._plugged.clear()  # first: an end that comes from hanging up is carried to nobody
         if state is CableState.CUT:
             await self._hang_up()
         elif self._state is CableState.CUT:
             await self._listen()
         if state is CableState.PLUGGED:
             self._plugged.set()
-        else:
-            self._plugged.clear()
         self._state = state
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

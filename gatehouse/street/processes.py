@@ -60,7 +60,7 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs, or before it was started."""
+        """None while it runs, before it was started, and while it is switched off."""
         return self._process.poll() if self._process is not None else None
 
     def start(self) -> None:
@@ -174,12 +174,8 @@ class Supervisor:
             time.sleep(_POLL_S)
 
     def look(self) -> Sequence[Child]:
-        """The children that have ended although they should not have."""
-        return [
-            child
-            for child in self._children
-            if child.exit_code is not None and not child.plan.may_end and not child.is_switched_off
-        ]
+        """The children that have ended although they should not have; one that is switched off has not ended."""
+        return [child for child in self._children if child.exit_code is not None and not child.plan.may_end]
 
     def switch_off(self, child: Child) -> None:
         """Take the power away from a child. Idempotent."""

@@ -40,6 +40,9 @@ def ends(cable: Cable, far_end: socket.socket) -> Iterator[tuple[socket.socket, 
         near = closing.enter_context(connect(cable))
         far = closing.enter_context(far_end.accept()[0])
         far.settimeout(SOON_S)
+        near.sendall(b"1")
+        far.sendall(b"2")
+        assert (far.recv(1), near.recv(1)) == (b"1", b"2")  # it carries, both ways
         yield near, far
 
 
@@ -127,7 +130,7 @@ def test_a_broker_that_is_not_there_is_a_refused_connection_and_not_a_silent_one
         port = server.getsockname()[1]
     cable = Cable(listens_on=0, leads_to=port)
     cable.start()
-    with connect(cable) as near:
+    with contextlib.suppress(ConnectionResetError), connect(cable) as near:  # also while it still connects
         assert is_reset(near)
     cable.stop()
     cable.stop()
