@@ -17,7 +17,20 @@ from model.reasons import Outcome, Reason
 from model.rules import ALWAYS_DENIED, Check, ColourRule, Direction, RuleSet
 from model.temperature import Celsius, Site, SiteRule, TemperatureRules, Viewer
 
-_NEVER_FAILURES = frozenset({Reason.ADMITTED, Reason.ADMITTED_WATCHED, Reason.GUARD_CONFIRMED, Reason.GUARD_REFUSED})
+_NEVER_FAILURES = frozenset(
+    {
+        Reason.ADMITTED,
+        Reason.ADMITTED_WATCHED,
+        Reason.ADMITTED_VOUCHED,
+        Reason.SERVICE_ADMITTED,
+        Reason.GUARD_CONFIRMED,
+        Reason.GUARD_REFUSED,
+        Reason.SCANNER_UNAVAILABLE,
+        Reason.THERMOMETER_UNAVAILABLE,
+        Reason.RESIDENT_CALLS,
+    }
+)
+"""Why somebody passes, or why a guard is called: no check fails for them."""
 _OUTCOMES = {"denied": Outcome.DENIED, "referred": Outcome.REFERRED}
 EnumT = TypeVar("EnumT", bound=Enum)
 

@@ -13,7 +13,7 @@ from model.directory import Directory, HouseholdEntry, Isolation
 from model.identities import CommunityId, GateNumber, HouseholdId, KeyId, PassId
 from model.reasons import Outcome, Reason
 from model.rules import Check, Direction, Facts, RuleSet, decide
-from model.temperature import Site
+from model.temperature import Site, Viewer
 
 COMMUNITIES = Path(config.__file__).parent / "communities"
 DEFAULT = (COMMUNITIES / "default.toml").read_text()
@@ -104,6 +104,9 @@ def test_every_problem_of_a_rules_file_is_told_at_once(tmp_path: Path) -> None:
         ('no_code = "referred"', 'no_code = "granted"', "on_failure.no_code", '"denied" or "referred"'),
         ('no_code = "referred"', 'code_forged = "referred"', "on_failure.code_forged", "always denied"),
         ('no_code = "referred"', 'admitted = "denied"', "on_failure.admitted", "not a failure"),
+        ('no_code = "referred"', 'admitted_vouched = "denied"', "on_failure.admitted_vouched", "not a failure"),
+        ('no_code = "referred"', 'resident_calls = "denied"', "on_failure.resident_calls", "not a failure"),
+        ('shown_to = ["resident", "guard"]', 'shown_to = ["boss"]', "temperature.shown_to[1]", "resident"),
         ('"fresh", ', "", "checks", "no community goes without it"),
         ('"fresh", ', '"fresh", "fresh", ', "checks", "stands twice"),
         ('measured_directions = ["in"]', "measured_directions = []", "measured_directions", "nobody is measured"),
@@ -121,3 +124,17 @@ def test_a_colour_without_a_rule_is_missed(tmp_path: Path) -> None:
     head, _, rest = DEFAULT.partition("[colours.orange]")
     found = problems_of(tmp_path, head + "[isolation.home]" + rest.partition("[isolation.home]")[2])
     assert found.keys() == {"colours.orange"}
+
+
+@pytest.mark.parametrize(
+    ("line", "viewers"),
+    [
+        ('shown_to = ["guard"]', {Viewer.GUARD}),
+        ("shown_to = []", set()),
+        ("", {Viewer.RESIDENT, Viewer.GUARD}),
+    ],
+)
+def test_who_sees_a_temperature_is_the_communitys_to_say(tmp_path: Path, line: str, viewers: set[Viewer]) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(DEFAULT.replace('shown_to = ["resident", "guard"]', line, 1))
+    assert load_rules(file).temperature.shown_to == viewers
