@@ -5,6 +5,7 @@ from typing import get_args
 from annotated_types import Ge, Gt, Le
 from serial import Serial
 
+from config.kiosk_sections import Voice
 from config.sections import Alarm, CameraScanner, Contact, InputRole, SerialScanner, Thermometer
 from config.toml_files import Section
 from drivers.alarm import AlarmSettings
@@ -14,6 +15,7 @@ from drivers.mlx90614 import Mlx90614Settings
 from drivers.mlx90614_words import Mlx90614Variant
 from drivers.ports import ContactRole
 from drivers.serial_scanner import SerialScannerSettings
+from drivers.speaker import SpeakerSettings
 
 
 def limits(model: type[Section], name: str) -> list[float]:
@@ -55,3 +57,7 @@ def test_drivers_accept_the_limits_of_the_settings() -> None:
         Mlx90614Settings(bus=1, variant=Mlx90614Variant.DCI, burst_size=int(burst_size))
     for address in limits(Thermometer, "address"):
         Mlx90614Settings(bus=1, variant=Mlx90614Variant.DCI, address=int(address))
+    for volume_percent in limits(Voice, "volume_percent"):
+        SpeakerSettings(volume_percent=int(volume_percent))
+    for words_per_minute in limits(Voice, "words_per_minute"):
+        SpeakerSettings(words_per_minute=int(words_per_minute))
