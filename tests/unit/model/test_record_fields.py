@@ -6,14 +6,14 @@ field, never another name.
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from model.clock import ClockTrust
-from model.credentials import CheckStage, RefusalDetail, RefusedCode, Scanner
+from model.clock import ClockTrust, Instant
+from model.credentials import CheckStage, RefusalDetail, RefusedCode, Scanner, VouchedHousehold
 from model.identities import Epoch, GuardId, Seq, VisitId
 from model.reasons import Outcome, Reason
 from model.records import (
@@ -38,6 +38,8 @@ from model.records import (
     fields_of,
 )
 from model.rules import Check, Decision, Facts, decide
+from model.services import IdentifiedWhy, ServiceReason
+from model.temperature import Celsius, HandReading, HandSite, HandThermometer, judge_by_hand
 from tests.unit.model.builders import (
     HIGH,
     HOLDER_STEP,
@@ -49,6 +51,7 @@ from tests.unit.model.builders import (
     judged,
     resident_pass,
     rule_set,
+    temperature_rules,
     verified,
 )
 
@@ -94,10 +97,46 @@ BY_GUARD = DecisionRecord(
     other_codes=2,
     referred_for=Reason.TEMPERATURE_INDETERMINATE,
 )
+BY_HAND = HandReading(
+    at=Instant(9.0),
+    body_c=Celsius(36.6),
+    site=HandSite.EAR,
+    thermometer=HandThermometer.CONTACT,
+    guard=GuardId("li_wei"),
+)
+VOUCHED = replace(
+    decision_record(
+        replace(
+            facts(
+                code=VouchedHousehold(household=HOUSEHOLD, guard=GuardId("li_wei"), why=IdentifiedWhy.FORGOTTEN_CARD)
+            ),
+            people=2,
+            others=(judge_by_hand(BY_HAND, temperature_rules()),),
+        )
+    ),
+    scanner=Scanner.GUARD,
+    referred_for=Reason.TEMPERATURE_INDETERMINATE,
+    superseded=(judged(fault()),),
+    mask_was_missing=True,
+)
+SERVICE = DecisionRecord(
+    visit=VisitId(10),
+    facts=replace(facts(code=None, temperature=None, known=None), people=3),
+    rules=rule_set(version=12),
+    decision=Decision(outcome=Outcome.GRANTED, reason=Reason.SERVICE_ADMITTED, check=None),
+    steps=(),
+    scanner=None,
+    first_temperature=None,
+    other_codes=0,
+    guard=GuardId("li_wei"),
+    service=ServiceReason.AMBULANCE,
+)
 RECORDS: dict[str, Record] = {
     "decision_granted": GRANTED,
     "decision_refused": REFUSED,
     "decision_by_guard": BY_GUARD,
+    "decision_vouched": VOUCHED,
+    "decision_service": SERVICE,
     "passage": PassageRecord(visit=VisitId(8), end=PassageEnd.TAKEN, household=HOUSEHOLD, pass_id=PASS_ID),
     "abandoned": AbandonedRecord(visit=VisitId(8), at_step=VisitStep.SCAN, steps=STEPS[:1]),
     "barrier": BarrierRecord(event=BarrierEvent.FORCED_OPEN, visit=None),
@@ -138,7 +177,7 @@ def test_sample_that_is_no_number_is_null_in_the_body() -> None:
     assert body["temperature"]["outcome"] == "indeterminate"
 
 
-@pytest.mark.parametrize("name", ["decision_granted", "decision_refused", "decision_by_guard"])
+@pytest.mark.parametrize("name", [name for name in RECORDS if name.startswith("decision")])
 def test_body_of_a_decision_holds_no_personal_data(name: str) -> None:
     assert resident_pass().masked_name == "张*"
     text = json.dumps(fields_of(RECORDS[name])[1], ensure_ascii=False)
