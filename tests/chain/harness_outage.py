@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from center.desk.chains import ChainView
 from center.store.database import open_store
@@ -31,6 +32,7 @@ from gatehouse.bench.bus_site import CenterProcess, make_broker
 from gatehouse.bench.community import Community, make_community
 from gatehouse.bench.gate_site import RELAY_PIN, GatePlace, GateProcess, Hands, eventually, prepare_gate
 from journal.commits import Commits, MakeBody, OnDone
+from journal.errors import JournalError
 from journal.store import Journal
 from journal.verify import verify
 from model.clock import ClockTrust
@@ -52,6 +54,7 @@ _DISK_WAIT_S = 0.05
 _POLL_S = 0.1
 STALLED_S = 60.0
 
+T = TypeVar("T")
 Key = tuple[str, int, str]
 """A record: epoch, seq, hash."""
 
@@ -122,13 +125,19 @@ class WatchedCommits(Commits):
         on_done: OnDone,
         state: Mapping[str, str] | None = None,
     ) -> None:
+        super().submit(body, personal, consume, self._counted(on_done), state)
+
+    def probe(self, on_done: Callable[[JournalError | None], None]) -> None:
+        super().probe(self._counted(on_done))
+
+    def _counted(self, on_done: Callable[[T], None]) -> Callable[[T], None]:
         self.submitted += 1
 
-        def answered(outcome: object) -> None:
-            on_done(outcome)  # type: ignore[arg-type]
+        def answered(outcome: T) -> None:
+            on_done(outcome)
             self.answered += 1
 
-        super().submit(body, personal, consume, answered, state)
+        return answered
 
     def is_working(self) -> bool:
         return self.answered < self.submitted
