@@ -14,6 +14,7 @@ _MODULES = {
     "camera": "gatehouse.bench.camera",
     "ingest": "gatehouse.bench.ingest",
     "visit": "gatehouse.bench.visit",
+    "kiosk": "gatehouse.bench.kiosk",
 }
 
 

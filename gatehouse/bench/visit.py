@@ -27,7 +27,7 @@ def run() -> BenchResult:
     with TemporaryDirectory(prefix="gatehouse-bench-") as name:
         folder = Path(name)
         community = make_community(folder / "site", (DEVICE,), now=datetime.now(UTC), passes=1_000, households=500)
-        with open_lane(folder / "gate", community, DEVICE, steps=STEPS, with_kiosk=False) as lane:
+        with open_lane(folder / "gate", community, DEVICE, steps=STEPS, with_kiosk=True) as lane:
             passed = [lane.walk_through(community.paper(number).text, number) for number in range(VISITS)]
     floor_s = floor_of_a_visit_s()
     took_s = [each.took_s for each in passed]

@@ -45,6 +45,7 @@ VARIANT: Final = "DCI"
 SAMPLE_INTERVAL_S: Final = 0.1
 BURST_SIZE: Final = 5
 RELEASED_WITHIN_S: Final = 15.0
+KIOSK_NICE: Final = 10  # as in systemd/gatehouse-kiosk@.service
 _KIOSK_UP_WITHIN_S: Final = 15.0
 _CHECKOUT: Final = Path(__file__).resolve().parents[2]
 
@@ -190,7 +191,7 @@ def wiring_from_outside(lane: Lane, steps: Sequence[str]) -> GateWiring:
 def _start_kiosk(place: GatePlace, ending: ExitStack) -> "subprocess.Popen[bytes]":
     with (place.folder / "kiosk.log").open("ab") as log_file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gate.kiosk", "--settings", str(place.settings)],
+            ["nice", "-n", str(KIOSK_NICE), sys.executable, "-m", "gate.kiosk", "--settings", str(place.settings)],
             stdin=subprocess.DEVNULL,
             stdout=log_file,
             stderr=log_file,
