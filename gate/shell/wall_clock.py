@@ -65,7 +65,9 @@ class WallClock:
         self._course_wall = self._sources.wall()
         self._is_off_course = False
         self._drifted_s = 0.0
-        self.trust = self._judge(self._sources.wall())
+        self.trust = self._judge(self._course_wall)
+        if self.trust.is_trusted:
+            self._last_good = self._course_wall
 
     def now(self) -> datetime:
         """Aware UTC by which codes are judged: the wall clock while it is trusted, else the last good time going on."""
