@@ -126,8 +126,9 @@ def test_an_uploaded_qr_picture_opens_the_barrier_and_the_residents_screen_says_
     column.get_by_role("button", name="Healthy").click()
     column.get_by_label("keep it there").check()
     wait_for(screen, "show_code")
-    card = {"name": "card.png", "mimeType": "image/png", "buffer": paper_card(street)}
-    column.locator(".upload").set_input_files(card)
+    column.locator(".upload").set_input_files(
+        {"name": "card.png", "mimeType": "image/png", "buffer": paper_card(street)}
+    )
     expect(column.locator('[data-output="release"]')).to_have_class(re.compile("is-on"), timeout=SOON_MS)
     expect(column.locator(".answer")).to_have_text("The way is open: go through", timeout=SOON_MS)
     expect(screen.locator('[data-face="go"]')).to_have_count(1, timeout=SOON_MS)
