@@ -159,6 +159,7 @@ def _span(lane: Lane) -> Span | None:
             return _ending(state.retest_at, settings.retest_after_s)
         case Visiting():
             waits_for_guard = state.is_held or (state.step is VisitStep.SCAN and _has_no_scanner(lane))
+            waits_for_guard |= state.step is VisitStep.MEASURE and state.measuring is None  # no thermometer
             lasts_s = settings.guard_limit_s if waits_for_guard else settings.step_limit_s[state.step]
             return _ending(state.step_until, lasts_s)
         case WithGuard():
@@ -342,6 +343,7 @@ def _known(state: VisitState, lane: Lane) -> _Known | None:
                 directory=record.facts.directory,
                 temperatures=_in_order(record.first_temperature, record.superseded, record.facts.temperatures),
                 people=record.facts.people,
+                mask_missing=isinstance(state, WithGuard) and state.mask_missing,
                 steps=record.steps,
                 answered_yes=record.facts.answered_yes,
                 other_codes=record.other_codes,
