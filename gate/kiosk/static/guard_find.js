@@ -153,6 +153,7 @@ function pick(found) {
     input.checked = results[index] === found;
   }
   drawChosen();
+  find("find-identify").scrollIntoView({ block: "nearest" });
 }
 
 function drawChosen() {

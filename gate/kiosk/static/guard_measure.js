@@ -63,7 +63,7 @@ function isRight() {
 }
 
 function draw() {
-  const typed = digits.padEnd(3, "_");
+  const typed = digits.padEnd(3, "–");
   const value = `${typed.slice(0, 2)}.${typed[2]}`;
   setText(find("measure-value"), `${value} ℃`);
   const told = find("measure-told");
