@@ -26,7 +26,8 @@ from drivers.ports import CodeScanned, Emit
 from gate.__main__ import lane_settings
 from gate.core.lane import Lane
 from gate.shell.codes import CodeReader
-from gate.shell.terminal import Devices, Terminal
+from gate.shell.terminal import Terminal
+from gate.shell.terminal_parts import Devices
 from gate.shell.wall_clock import ClockSources, WallClock
 from gatehouse.bench.bus_site import CenterProcess, make_broker
 from gatehouse.bench.community import Community, make_community

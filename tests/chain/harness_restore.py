@@ -93,7 +93,7 @@ class RestoreSite:
         heads: list[int] = []
         link = Link(link_settings(self.community, CENTER_DEVICE, self.broker.settings.port), CENTER)
         topic = Address(compound=COMPOUND, device=gate.place.device).topic(Verb.STATE)
-        link.handle(topic, lambda received: heads.append(State.decode(received.payload).head_seq))
+        link.handle(topic, lambda received: heads.append(State.decode(received.payload).head_seq or 0))
         link.start()
         try:
             last = max(seq for _, seq, _ in journal_keys(gate.place.journal))
