@@ -39,7 +39,7 @@ def test_what_was_not_measured_holds_no_promise() -> None:
 
 
 def test_every_bench_of_the_design_is_there_and_loaded_only_when_asked_for() -> None:
-    assert set(BENCHES) == {"decision", "terminal", "camera", "ingest"}
+    assert set(BENCHES) == {"decision", "terminal", "camera", "ingest", "visit", "kiosk"}
 
 
 def test_an_unknown_bench_is_refused_with_the_names_that_there_are() -> None:
