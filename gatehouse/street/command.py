@@ -157,8 +157,9 @@ def _introduce(running: RunningStreet, stamp: Stamp, spoken: Language, *, took_s
         say(phrase(language, "sign_in", user=DEMO_USER, password=stamp.password))
         say(phrase(language, "panel_at", url=f"http://localhost:{running.ports.panel}/"))
         for plan, kiosk_port in zip(GATES, running.ports.kiosks, strict=True) if KIOSK.exists() else ():
-            url = f"http://localhost:{kiosk_port}/"
-            say(phrase(language, f"gate_{plan.direction.value}", gate=plan.device, url=url, guard_url=url + "guard"))
+            screen = f"http://localhost:{kiosk_port}/"
+            named = f"gate_{plan.direction.value}"
+            say(phrase(language, named, gate=plan.device, url=screen, guard_url=screen + "guard"))
         pins = phrase(language, "and").join(f"{guard.name} {guard.pin}" for guard in stamp.guards)
         say(phrase(language, "guards_are", pins=pins))
         say(phrase(language, "broker_at", port=running.ports.broker))
