@@ -189,3 +189,25 @@ def test_a_screen_for_phones_needs_a_certificate_and_a_lane_without_a_screen_not
     found = gate.look()
     assert found["kiosk"].is_well
     assert "guards" not in found
+
+
+def test_a_wrong_notice_is_told_with_its_place(gate: Gate, tmp_path: Path) -> None:
+    notices = tmp_path / "notices.toml"
+    gate.table["kiosk"]["notices_path"] = str(notices)
+    notices.write_text('[[notices]]\nzh = "a"\nspoken = ["8 am"]\n', encoding="utf-8")
+    finding = gate.look()["notices"]
+    assert not finding.is_well
+    assert "notices[1].spoken" in finding.words
+    notices.write_text('[[notices]]\nzh = "a"\n', encoding="utf-8")
+    assert gate.look()["notices"].is_well
+    notices.unlink()
+    assert not gate.look()["notices"].is_well
+
+
+def test_a_voice_without_its_program_is_told(gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEHOUSE_ESPEAK", str(tmp_path / "nothing"))
+    finding = gate.look()["voice"]
+    assert not finding.is_well
+    assert "espeak-ng" in finding.hint
+    gate.table["voice"]["enabled"] = False
+    assert "voice" not in gate.look()
