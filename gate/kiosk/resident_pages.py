@@ -1,5 +1,6 @@
 """The resident's addresses: the view, the poster, the stream, the bell and the two answer buttons."""
 
+from time import monotonic
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gate.kiosk.errors import TerminalSilent
-from gate.kiosk.event_stream import EventStream
+from gate.kiosk.event_stream import Content, EventStream
 from gate.kiosk.kiosk import Kiosk
 from gate.kiosk.rendering import page
 from gate.kiosk.resident_content import resident_content
@@ -17,6 +18,22 @@ from gate.kiosk.resident_faces import FIRST_PICTURES, PICTURES
 from gate.screens import AnswerQuestion, Message, RingBell
 
 _JSON: Final = "application/json"
+SAME_MOMENT_S: Final = 0.25  # progress, which runs on, is drawn no coarser than that
+
+
+class _Shared:
+    """What all residents' pages see: made once for those that ask at the same moment, be it two hundred."""
+
+    def __init__(self, kiosk: Kiosk) -> None:
+        self._kiosk = kiosk
+        self._made_for = (-1, -1.0)
+        self._content: Content = {}
+
+    def newest(self) -> Content:
+        moment = (self._kiosk.board.number, monotonic() // SAME_MOMENT_S)
+        if moment != self._made_for:
+            self._content, self._made_for = resident_content(self._kiosk), moment
+        return self._content
 
 
 class _Pressed(Message):
@@ -28,6 +45,7 @@ class _Pressed(Message):
 
 def resident_routes(kiosk: Kiosk) -> list[BaseRoute]:
     """What is reached without a name or a PIN."""
+    shared = _Shared(kiosk)
 
     async def view(request: Request) -> Response:
         return page(kiosk, request, "resident.html", pictures=PICTURES, phones=kiosk.phones)
@@ -44,7 +62,7 @@ def resident_routes(kiosk: Kiosk) -> list[BaseRoute]:
         return page(kiosk, request, "poster.html", title=f"title_{gate.direction}", **values)
 
     async def events(request: Request) -> EventStream:
-        return EventStream(kiosk.board, kiosk.seats, lambda: resident_content(kiosk))
+        return EventStream(kiosk.board, kiosk.seats, shared.newest)
 
     async def ring(request: Request) -> Response:
         _require_json(request)
