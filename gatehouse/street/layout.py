@@ -91,6 +91,11 @@ class StreetFolder:
         return self.folder / "guards.toml"
 
     @property
+    def notices(self) -> Path:
+        """The community's notices on the residents' screens."""
+        return self.folder / "notices.toml"
+
+    @property
     def lock(self) -> Path:
         return self.folder / "street.lock"
 

@@ -30,6 +30,10 @@ MADE_ANEW_AFTER = timedelta(days=21)
 _WALKERS_MAX = 90
 _DEMO_GUARDS = (("li_wei", "李卫"), ("wang_fang", "王芳"))
 _PIN_DIGITS = 6
+_DEMO_NOTICES = (
+    {"zh": "请全程佩戴口罩，排队时保持一米距离", "en": "Wear a mask throughout, and keep a metre apart"},
+    {"zh": "楼道每天消毒两次：上午9点、下午3点", "en": "Stairways are disinfected twice a day, at 9 and at 15"},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,7 @@ def clear(street: StreetFolder) -> None:
     if not street.folder.exists():
         return
     names = {path.name for path in street.folder.iterdir()}
-    files = {"street.json", "people.json", "scene.json", "panel.json", "guards.toml", "street.lock"}
+    files = {"street.json", "people.json", "scene.json", "panel.json", "guards.toml", "notices.toml", "street.lock"}
     ours = files | {"site", "register", "center", "broker", "logs"}
     strangers = names - ours - {plan.device for plan in GATES}
     if strangers:
@@ -113,6 +117,13 @@ def make(street: StreetFolder, *, seed: int = 2020) -> Stamp:
     usual = [each for each in walkers if each.behaviour is Behaviour.NORMAL]
     write_people(street.people, tuple((usual[: _WALKERS_MAX - len(special)]) + special))
     return Stamp(made_at=now, password=secrets.token_urlsafe(9), guards=_make_guards(street.guards))
+
+
+def write_notices(street: StreetFolder) -> None:
+    """The community's notices, unless somebody wrote some."""
+    if not street.notices.exists():
+        rows = [dict(notice) for notice in _DEMO_NOTICES]
+        street.notices.write_text(as_toml({"notices": rows}), encoding="utf-8")
 
 
 def _make_guards(file: Path) -> tuple[DemoGuard, ...]:

@@ -63,6 +63,7 @@ def gate_table(
         "port": kiosk_port,
         "socket_path": str(wires.kiosk(plan)),
         "guards_path": str(street.guards),
+        "notices_path": str(street.notices),
         "languages": ["zh", "en"],
     }
     table["help"] = dict(_HELP)
