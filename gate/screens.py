@@ -311,6 +311,15 @@ class AnswerQuestion(Message):
     is_yes: bool
 
 
+class ReportPart(Message):
+    """A part that belongs to the kiosk was lost or came back: the lane records it, and the centre hears of it."""
+
+    kind: Literal["part"] = "part"
+    component: Literal["speaker"]
+    is_available: bool
+    why: Code | None = None
+
+
 class FindHousehold(Message):
     """Look somebody up. Give a room as people write it (3-2-1201), parts of it, or the number of a pass."""
 
@@ -335,6 +344,7 @@ Order = Annotated[
     | RingBell
     | AnswerBell
     | AnswerQuestion
+    | ReportPart
     | FindHousehold,
     Field(discriminator="kind"),
 ]

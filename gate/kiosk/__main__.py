@@ -27,6 +27,7 @@ from gate.kiosk.board import Board
 from gate.kiosk.errors import ServerRefused
 from gate.kiosk.kiosk import Kiosk
 from gate.kiosk.notices import Notice, NoticeBoard, keep_notices
+from gate.kiosk.part_reports import report_parts
 from gate.kiosk.security import LOOPBACK
 from gate.kiosk.server import PageServer, listening, require_safe
 from gate.kiosk.terminal_client import TerminalClient
@@ -96,6 +97,7 @@ async def _serve(settings: TerminalSettings) -> None:
             announcer = make_announcer(settings, notices)
             said = announce(board, announcer, speaker, lambda: datetime.now().astimezone())
             works.append(asyncio.create_task(said, name="voice"))
+            works.append(asyncio.create_task(report_parts(board, terminal), name="part-reports"))
         for work in works:
             # What a task of the kiosk can't do ends the kiosk: the service manager starts it anew.
             work.add_done_callback(lambda work: None if work.cancelled() else stop())

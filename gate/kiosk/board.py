@@ -28,6 +28,7 @@ class Board:
         self._instant = instant
         self._taken_at = instant()
         self._own_lost: dict[str, LostShown] = {}
+        self._own: dict[str, str] = {}
         self._changed = asyncio.Event()
 
     @property
@@ -47,6 +48,11 @@ class Board:
         mine = [lost for name, lost in self._own_lost.items() if all(name != each.component for each in theirs)]
         return (*theirs, *mine)
 
+    @property
+    def own_parts(self) -> dict[str, str]:
+        """Parts that belong to the kiosk, and why they are lost; empty words for those that work."""
+        return dict(self._own)
+
     def take(self, screen: ScreenState | None) -> None:
         """A screen came; None: the terminal is not heard any more."""
         if screen is None and self.screen is None:
@@ -57,6 +63,7 @@ class Board:
 
     def note_part(self, component: str, *, is_available: bool, why: str = "") -> None:
         """A part that belongs to the kiosk, such as the speaker, was lost or came back."""
+        self._own[component] = "" if is_available else why or "lost"
         if is_available:
             if self._own_lost.pop(component, None) is not None:
                 self.tell_changed()

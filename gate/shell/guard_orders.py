@@ -21,6 +21,7 @@ from gate.screens import (
     Order,
     Refusal,
     ReleaseInEmergency,
+    ReportPart,
     RingBell,
     SeeMask,
     SignIn,
@@ -43,6 +44,7 @@ LaneOrder = (
     | RingBell
     | AnswerBell
     | AnswerQuestion
+    | ReportPart
 )
 """Orders that the lane carries out; the others (signing in and out, looking up) are the shell's own."""
 
@@ -61,7 +63,7 @@ class Taken:
 def token_of(order: Order) -> str | None:
     """The token that an order carries."""
     match order:
-        case SignIn() | RingBell() | AnswerQuestion():
+        case SignIn() | RingBell() | AnswerQuestion() | ReportPart():
             return None
         case _:
             return order.token
@@ -70,7 +72,7 @@ def token_of(order: Order) -> str | None:
 def needs_guard(order: Order) -> bool:
     """Whether only a guard may order it. An emergency release at the gate's own screen comes without a token."""
     match order:
-        case SignIn() | RingBell() | AnswerQuestion():
+        case SignIn() | RingBell() | AnswerQuestion() | ReportPart():
             return False
         case ReleaseInEmergency():
             return order.token is not None
@@ -119,14 +121,17 @@ def _event_of(order: LaneOrder, guard: GuardId | None, at: Instant) -> ev.Event 
             return ev.BellRung(at=at)
         case AnswerQuestion():
             return ev.QuestionAnswered(at=at, is_yes=order.is_yes)
+        case ReportPart():
+            why = order.why or ""
+            return ev.ComponentChanged(at=at, component=order.component, is_available=order.is_available, why=why)
         case _ if guard is None:
             return None
         case DecideVisit():
             visit = VisitId(order.visit)
             return ev.GuardDecided(at=at, is_confirmed=order.is_confirmed, guard=guard, visit=visit)
         case IdentifyHousehold():
-            household, why = HouseholdId(order.household), IdentifiedWhy(order.why)
-            return ev.HouseholdIdentified(at=at, guard=guard, household=household, why=why)
+            household, identified = HouseholdId(order.household), IdentifiedWhy(order.why)
+            return ev.HouseholdIdentified(at=at, guard=guard, household=household, why=identified)
         case CountPeople():
             return ev.PeopleCounted(at=at, guard=guard, people=order.people)
         case MeasureByHand():

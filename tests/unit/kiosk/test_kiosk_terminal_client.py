@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_terminal import FakeTerminal, screen
+from fake_terminal import NOON, FakeTerminal, screen
 
-from gate.kiosk import terminal_client
+from gate.kiosk import part_reports, terminal_client
 from gate.kiosk.board import Board
 from gate.kiosk.errors import TerminalSilent
 from gate.kiosk.terminal_client import MAX_ORDERS_OPEN, TerminalClient
-from gate.screens import Answer, Refusal, ReleaseInEmergency, RingBell
+from gate.screens import Answer, LostShown, Refusal, ReleaseInEmergency, ReportPart, RingBell
 
 WITHIN_S = 8.0
 
@@ -175,3 +175,28 @@ def test_what_changed_is_waited_for_without_a_queue() -> None:
         assert not await board.another(board.number, 0.01)
 
     asyncio.run(work())
+
+
+def test_a_lost_voice_is_reported_until_the_terminal_knows_it(
+    terminal: FakeTerminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part_reports, "AGAIN_AFTER_S", 0.05)
+    lost = ReportPart(component="speaker", is_available=False, why="no_sound")
+    known = screen(lost=(LostShown(component="speaker", why="no_sound", since=NOON),))
+
+    async def work(client: TerminalClient) -> None:
+        board = client.board
+        reporting = asyncio.create_task(part_reports.report_parts(board, client))
+        await until(lambda: board.is_alive)
+        board.note_part("speaker", is_available=True)
+        assert part_reports.report_due(board) is None
+        board.note_part("speaker", is_available=False, why="no_sound")
+        await until(lambda: terminal.orders[:1] == [lost])
+        await asyncio.to_thread(terminal.show, known)
+        await until(lambda: part_reports.report_due(board) is None)
+        board.note_part("speaker", is_available=True)
+        await until(lambda: terminal.orders[-1] == ReportPart(component="speaker", is_available=True))
+        reporting.cancel()
+        await asyncio.gather(reporting, return_exceptions=True)
+
+    with_client(terminal.path, work)

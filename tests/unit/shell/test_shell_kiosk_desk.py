@@ -19,6 +19,7 @@ from gate.screens import (
     MeasureByHand,
     Refusal,
     ReleaseInEmergency,
+    ReportPart,
     SignIn,
     SignOut,
 )
@@ -217,6 +218,18 @@ def test_emergency_at_the_gates_own_screen_needs_no_pin(bench: KioskBench) -> No
 
     play(bench, person)
     assert bench.orders.of("release")
+
+
+def test_voice_that_the_kiosk_has_lost_is_a_lost_part_of_the_lane(bench: KioskBench) -> None:
+    def person(wire: KioskWire) -> None:
+        lost = ReportPart(component="speaker", is_available=False, why="no_sound")
+        assert wire.order(lost) == Answer(is_done=True)
+        shown = wire.screen(lambda screen: screen.lost and screen.lost[-1].component == "speaker")
+        assert shown.lost[-1].why == "no_sound"
+        assert wire.order(ReportPart(component="speaker", is_available=True)) == Answer(is_done=True)
+        wire.screen(lambda screen: all(part.component != "speaker" for part in screen.lost))
+
+    play(bench, person)
 
 
 def test_order_that_means_nothing_now_is_not_called_done(bench: KioskBench) -> None:
