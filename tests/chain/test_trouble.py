@@ -1,8 +1,6 @@
 """Trouble at a gate, with the real terminal process on its wires: what opens, who is called, what the centre knows."""
 
 import resource
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,24 +66,6 @@ def test_a_journal_whose_disk_refuses_writes_opens_nothing_and_is_trusted_again_
     gate.is_known_to_be_well_in("journal", "alarm-journal", within_s=20.0)
     assert gate.admits()
     eventually(gate.is_drained, "everything at the centre", within_s=10.0)
-
-
-def test_a_journal_that_cannot_be_opened_ends_the_start_in_words(site: TroubleSite) -> None:
-    gate = site.gate()
-    gate.end()
-    gate.place.journal.unlink()
-    gate.place.journal.mkdir()
-    ended = subprocess.run(
-        [sys.executable, "-m", "gate", "--settings", str(gate.place.settings)],
-        cwd=Path(__file__).resolve().parents[2],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    assert ended.returncode == 3
-    assert "journal.db" in ended.stderr
-    assert "Traceback" not in ended.stderr
 
 
 def test_a_gate_without_its_broker_decides_alone_on_time_and_delivers_later(site: TroubleSite) -> None:
