@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 HEARD_KEPT: Final = 10_000
 """Codes that other gates consumed while there was no journal; beyond it the oldest are forgotten."""
+FIRST_OPEN_WITHIN_S: Final = 10.0
+"""A start waits for so long for a disk that hangs or a journal that is salvaged; then it goes on without."""
+CLOSE_WITHIN_S: Final = 1.0
 
 
 class LateJournal:
@@ -41,14 +44,36 @@ class LateJournal:
         """The journal once it is open."""
         return self._journal
 
-    def open_first(self) -> None:
-        """Try for the first time. Raises JournalBusy: another process has this lane; any other trouble only waits."""
-        try:
-            self._journal = self._open()
-        except JournalBusy:
-            raise
-        except JournalError as error:
-            log.error("journal_not_opened why=%s", error)
+    def open_first(self, *, within_s: float = FIRST_OPEN_WITHIN_S) -> None:
+        """Try for the first time, and go on after within_s whatever the disk does.
+
+        Raises JournalBusy: another process has this lane; any other trouble only waits.
+        """
+        failed: list[Exception] = []
+        has_gone_on = threading.Event()
+
+        def first() -> None:
+            with self._opening:
+                try:
+                    self._journal = self._open()
+                except JournalBusy as error:
+                    failed.append(error)
+                except JournalError as error:
+                    log.error("journal_not_opened why=%s", error)
+                except Exception as error:  # noqa: BLE001 - raised where somebody waits for it
+                    failed.append(error)
+            if self._journal is not None and has_gone_on.is_set():
+                log.warning("journal_opened_late")
+                self.on_opened(self._journal)
+
+        thread = threading.Thread(target=first, name="journal-opening", daemon=True)
+        thread.start()
+        thread.join(within_s)
+        has_gone_on.set()
+        if failed:
+            raise failed[0]
+        if thread.is_alive():
+            log.error("journal_not_opened why=slow")
 
     def append(
         self,
@@ -136,9 +161,13 @@ class LateJournal:
 
     def close(self) -> None:
         """As `Journal.close`."""
-        with self._opening:
+        if not self._opening.acquire(timeout=CLOSE_WITHIN_S):
+            return  # it hangs in its opening: nothing was written
+        try:
             if self._journal is not None:
                 self._journal.close()
+        finally:
+            self._opening.release()
 
     def _needed(self) -> Journal:
         if self._journal is None:

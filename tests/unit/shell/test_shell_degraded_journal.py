@@ -1,5 +1,6 @@
 """A journal that is lost: noticed by an idle gate, refused while it can't be opened, opened again without a restart."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -198,6 +199,23 @@ def test_what_other_gates_consumed_before_the_journal_opened_is_known_after(tmp_
     scene.commits.work()
     assert late.opened is not None
     assert late.is_consumed(code.pass_id, code.step)
+    late.close()
+
+
+def test_a_disk_that_hangs_while_the_journal_is_opened_holds_no_start_up(tmp_path: Path) -> None:
+    hangs, is_open = threading.Event(), threading.Event()
+
+    def slowly() -> Journal:
+        hangs.wait(10.0)
+        return Journal.open(tmp_path / "journal.db", DEVICE)
+
+    late = LateJournal(slowly)
+    late.on_opened = lambda journal: is_open.set()
+    late.open_first(within_s=0.01)
+    assert late.head() is None
+    hangs.set()
+    assert is_open.wait(10.0)
+    assert late.head() is not None
     late.close()
 
 
