@@ -12,7 +12,7 @@ from gate.kiosk.board import Board
 from gate.kiosk.event_stream import Content
 from gate.kiosk.guard_sessions import Ended
 
-FOR_GUARDS_ALONE: Final = {"visit": None, "passages": []}
+FOR_GUARDS_ALONE: Final[Mapping[str, object]] = {"visit": None, "passages": []}
 
 
 def guard_content(
