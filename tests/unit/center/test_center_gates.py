@@ -82,6 +82,20 @@ def test_a_standing_alarm_is_more_than_a_fault(store: Store) -> None:
     assert gate(store).mode is Mode.ALARM
 
 
+def test_a_gate_that_cannot_open_its_journal_is_known_and_closes_none(store: Store) -> None:
+    device = Device()
+    RecordKeeper(store).keep(device.decisions(3))
+    book = GateBook(store)
+    book.note([device.status(), device.state()])
+    about_journal = ("epoch", "head_seq", "head_hash", "acked_seq", "backlog", "journal_used_percent")
+    lost = {"journal": ModeMessage(availability=Availability.UNAVAILABLE, why="JournalUnavailable")}
+    book.note([device.state(modes=lost, **dict.fromkeys(about_journal))])
+    shown = gate(store)
+    assert [(fault.component, fault.why) for fault in shown.faults] == [("journal", "JournalUnavailable")]
+    assert shown.lost == 0
+    assert not ChainView(store).all()[0].is_closed
+
+
 def test_a_state_before_the_birth_makes_nobody_online(store: Store) -> None:
     GateBook(store).note([Device().state()])
     assert not gate(store).is_online
