@@ -14,6 +14,7 @@ from gatehouse.street.making import make, write_stamp
 from gatehouse.street.ports import choose_ports
 from gatehouse.street.processes import Supervisor
 from gatehouse.street.running import RunningStreet
+from gatehouse.street.screen_watch import ScreenWatch
 from journal.verify import verify
 
 AT_MOST_S = 120.0
@@ -83,10 +84,13 @@ def run_check(
     tell(began, "starting broker, centre, two gates, their simulated wires and people")
     running.start()
     tell(began, "both gates are online and hold the directory; people walk")
+    screens = ScreenWatch({plan.device: port for plan, port in zip(GATES, running.ports.kiosks, strict=True)})
+    screens.start()
     running.let_people_walk()
     _wait_for_the_plan(people, supervisor, began)
+    screens.close()
     tell(began, "everybody went home; reading the records back from the centre")
-    seen = _read_back(running, people)
+    seen = _read_back(running, people, screens)
     verdicts = judge(seen, way_in=GATES[0].device, way_out=GATES[1].device)
     return _tell_verdicts(verdicts, seen, began)
 
@@ -116,7 +120,7 @@ def _wait_for_the_plan(people: _People, supervisor: Supervisor, began: float) ->
         time.sleep(_POLL_S)
 
 
-def _read_back(running: RunningStreet, people: _People) -> Seen:
+def _read_back(running: RunningStreet, people: _People, screens: ScreenWatch) -> Seen:
     """What the centre holds, once nothing is on its way any more (or time is up, and the verdicts will say so)."""
     deadline = time.monotonic() + _RECORDS_ARRIVE_WITHIN_S
     before: list[tuple[str, int]] = []
@@ -135,6 +139,7 @@ def _read_back(running: RunningStreet, people: _People) -> Seen:
         chains=chains,
         gates=gates,
         journals=[_journal_of(running.street, plan) for plan in GATES],
+        screens=screens.shown(),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 Row = Mapping[str, Any]
 # The relay's edge and the person's look at it lie this far apart at most.
 _SLACK_S = 0.5
+SHOWN_WITHIN_S = 2.0
+"""GO on the screen lies at most so far from the relay's edge, on a machine that is busy with a whole street."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,8 @@ class Verdict:
 class Seen:
     """All that came out of a check. visits, releases: of the people's process; passages, chains, gates: the centre's.
 
-    journals: what each gate's own file says of itself: device, is_whole, head_seq, head_hash.
+    journals: what each gate's own file says of itself: device, is_whole, head_seq, head_hash. screens: each face that
+    a resident's screen took on: gate, face, at (the clock of the releases).
     """
 
     visits: Sequence[Row]
@@ -34,6 +37,7 @@ class Seen:
     chains: Sequence[Row]
     gates: Sequence[Row]
     journals: Sequence[Row]
+    screens: Sequence[Row]
 
 
 def judge(seen: Seen, *, way_in: str, way_out: str) -> list[Verdict]:
@@ -49,6 +53,7 @@ def judge(seen: Seen, *, way_in: str, way_out: str) -> list[Verdict]:
         _as_many_releases_as_grants(seen),
         _releases_only_for_the_granted(seen),
         _relay_let_go(seen),
+        _screens_show_go(seen),
         _passages_taken(seen),
         _chains_whole(seen, (way_in, way_out)),
         _same_as_the_gates(seen, (way_in, way_out)),
@@ -153,6 +158,21 @@ def _relay_let_go(seen: Seen) -> Verdict:
     ups = sum(1 for edge in seen.releases if edge["is_active"])
     downs = len(seen.releases) - ups
     return Verdict(demand=demand, holds=ups == downs > 0, found=f"{ups} on, {downs} off")
+
+
+def _screens_show_go(seen: Seen) -> Verdict:
+    demand = "the resident's screen showed GO whenever the barrier opened, and never otherwise"
+    ups = [edge for edge in seen.releases if edge["is_active"]]
+    goes = [shown for shown in seen.screens if shown["face"] == "go"]
+    late_s = [
+        min((abs(shown["at"] - edge["at"]) for shown in goes if shown["gate"] == edge["gate"]), default=None)
+        for edge in ups
+    ]
+    unseen = sum(late is None or late > SHOWN_WITHIN_S for late in late_s)
+    if not ups or unseen or len(goes) != len(ups):
+        return _no(demand, f"{len(ups)} releases, {unseen} of them without GO; GO was shown {len(goes)} times")
+    slowest_s = max(late for late in late_s if late is not None)
+    return _yes(demand, f"all {len(ups)}, at most {slowest_s * 1000:.0f} ms from the relay's edge")
 
 
 def _passages_taken(seen: Seen) -> Verdict:

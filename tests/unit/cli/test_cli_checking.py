@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gatehouse.street.checking import Seen, judge
+from gatehouse.street.screen_watch import face_in
 
 WAY_IN, WAY_OUT = "gate-1-in", "gate-2-out"
 Row = dict[str, Any]
@@ -99,6 +100,11 @@ def sound() -> Seen:
         chains=[chain(WAY_IN), chain(WAY_OUT)],
         gates=[gate_row(WAY_IN), gate_row(WAY_OUT)],
         journals=[{"device": gate, "is_whole": True, "head_seq": 9, "head_hash": "ab"} for gate in (WAY_IN, WAY_OUT)],
+        screens=[
+            {"gate": gate, "face": face, "at": number * 10.0 + at}
+            for gate, number in released
+            for face, at in (("do", 1.0), ("go", 3.1), ("idle", 6.0))
+        ],
     )
 
 
@@ -111,7 +117,7 @@ def test_a_sound_street_holds_every_demand() -> None:
 
 
 def test_silence_proves_nothing() -> None:
-    nothing = Seen(visits=[], releases=[], passages=[], chains=[], gates=[], journals=[])
+    nothing = Seen(visits=[], releases=[], passages=[], chains=[], gates=[], journals=[], screens=[])
     assert not any(verdict.holds for verdict in judge(nothing, way_in=WAY_IN, way_out=WAY_OUT))
 
 
@@ -143,6 +149,10 @@ def _set(rows: Any, index: int, **changes: Any) -> None:
         (lambda seen: seen.releases.pop(0), "once per grant"),
         (lambda seen: seen.releases.pop(), "each release ended"),
         (lambda seen: _set(seen.releases, 0, at=99.0), "within the visit"),
+        (lambda seen: _set(seen.screens, 1, face="wait"), "showed GO"),
+        (lambda seen: _set(seen.screens, 1, at=16.0), "showed GO"),
+        (lambda seen: _set(seen.screens, 1, gate=WAY_OUT), "showed GO"),
+        (lambda seen: _set(seen.screens, 2, face="go"), "showed GO"),
         (lambda seen: _set(seen.passages, 0, end="not_taken"), "was taken"),
         (lambda seen: _set(seen.passages, 8, end=None), "was taken"),
         (lambda seen: _set(seen.chains, 0, count=8), "whole"),
@@ -164,3 +174,19 @@ def test_each_thing_that_is_not_as_it_should_be_is_noticed(spoil: Callable[[Seen
     seen = copy.deepcopy(sound())
     spoil(seen)
     assert noticed in wrong_demands(seen)
+
+
+@pytest.mark.parametrize(
+    ("line", "face"),
+    [
+        ('data: {"is_alive":true,"face":"go"}\n', "go"),
+        ('data: {"is_alive":false,"face":"dead"}\n', "dead"),
+        ("data: {}\n", None),
+        ('data: ["go"]\n', None),
+        ('data: {"face":"g', None),
+        ("event: state\n", None),
+        ("\n", None),
+    ],
+)
+def test_a_screens_face_is_read_from_its_stream_and_nothing_else_is_taken_for_one(line: str, face: str | None) -> None:
+    assert face_in(line.encode()) == face
