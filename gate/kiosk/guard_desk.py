@@ -19,12 +19,18 @@ from gate.kiosk.errors import TerminalSilent
 from gate.kiosk.guard_sessions import EndedWhy, GuardSessions
 from gate.kiosk.kiosk import Kiosk
 from gate.screens import (
-    AnswerQuestion,
+    AdmitService,
+    AnswerBell,
+    CountPeople,
+    DecideVisit,
+    FindHousehold,
     Found,
+    IdentifyHousehold,
+    MeasureByHand,
     Order,
     Refusal,
     ReleaseInEmergency,
-    RingBell,
+    SeeMask,
     SignIn,
     SignOut,
 )
@@ -32,8 +38,19 @@ from gate.screens import (
 MAX_PRESSES: Final = 64
 
 _ORDER: Final[TypeAdapter[Order]] = TypeAdapter(Order)
-_OF_RESIDENTS: Final = (RingBell, AnswerQuestion)
-_WITHOUT_TOKEN: Final = ("sign_in", "ring", "answer_question")
+_OF_GUARDS: Final = (
+    SignIn,
+    SignOut,
+    DecideVisit,
+    IdentifyHousehold,
+    CountPeople,
+    MeasureByHand,
+    SeeMask,
+    AdmitService,
+    ReleaseInEmergency,
+    AnswerBell,
+    FindHousehold,
+)
 _NO_TOKEN: Final = "0" * 64  # its form is right, and it is nobody's
 
 
@@ -99,7 +116,7 @@ class GuardDesk:
     async def _carry_out(self, given: Mapping[str, object], token: str | None, is_own_screen: bool) -> Outcome:
         is_signed_in = self.is_signed_in(token)
         order = _order_of(given, token if is_signed_in else None)
-        if order is None or isinstance(order, _OF_RESIDENTS):
+        if not isinstance(order, _OF_GUARDS):
             return Outcome(is_done=False, why=Refusal.INVALID.value)
         if isinstance(order, ReleaseInEmergency):
             if not is_signed_in and not is_own_screen:
@@ -144,7 +161,7 @@ def _order_of(given: Mapping[str, object], token: str | None) -> Order | None:
     kind = given.get("kind")
     if "token" in given or not isinstance(kind, str):
         return None
-    if kind in _WITHOUT_TOKEN:
+    if kind == "sign_in":
         whole = dict(given)
     else:
         # Without a session the form is still looked at; the emergency release alone may then come without a token.

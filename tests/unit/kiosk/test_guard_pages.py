@@ -189,6 +189,7 @@ def test_an_order_without_the_header_reaches_nobody() -> None:
         {"kind": "measure_by_hand", "visit": 7, "body_c": 29.9, "site": "ear", "thermometer": "contact"},
         {"kind": "measure_by_hand", "visit": 7, "body_c": 45.1, "site": "ear", "thermometer": "contact"},
         {"kind": "count_people", "visit": 7, "people": 10},
+        {"kind": "part", "component": "speaker", "is_available": True},
         {"kind": "no_such_order"},
         {"visit": 7},
     ],
