@@ -129,7 +129,7 @@ def test_a_certificate_for_browsers_without_its_key_is_refused(
 ) -> None:
     file = tmp_path / "center.toml"
     text = made[0].center_settings.read_text(encoding="utf-8")
-    file.write_text(text + 'certificate_path = "/etc/web.pem"\n', encoding="utf-8")  # [web] is the last table
+    file.write_text(text.replace("[web]\n", '[web]\ncertificate_path = "/etc/web.pem"\n'), encoding="utf-8")
     assert main(["center", "serve", str(file)]) == 2
     assert "web.key_path: is missing" in capsys.readouterr().err
 
@@ -190,11 +190,12 @@ def test_the_command_line_seals_the_guards_view_as_a_running_centre_does(
     made: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     certificate = made[0].site.credentials("gate-1-in").certificate
-    file = tmp_path / "center.toml"
-    text = made[0].center_settings.read_text(encoding="utf-8")
-    file.write_text(f'{text}\n[gate_certificates]\ngate-1-in = "{certificate}"\n', encoding="utf-8")
+    unsealed, file = tmp_path / "unsealed.toml", tmp_path / "center.toml"
+    text = made[0].center_settings.read_text(encoding="utf-8").partition("[gate_certificates]")[0]
+    unsealed.write_text(text, encoding="utf-8")
+    file.write_text(f'{text}[gate_certificates]\ngate-1-in = "{certificate}"\n', encoding="utf-8")
     versions = []
-    for settings in (made[0].center_settings, file, file):
+    for settings in (unsealed, file, file):
         assert main(["center", "directory", "publish", str(settings), "--json"]) == 0
         versions.append(int(str(said(capsys)["version"])))
     assert (versions[1] - versions[0], versions[2] - versions[1]) == (1, 0)
