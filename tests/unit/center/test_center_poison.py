@@ -112,6 +112,16 @@ def test_one_row_that_cannot_be_read_does_not_end_the_live_feed(office: Office) 
     assert len(push.passages) == 1
 
 
+def test_a_state_without_a_journal_is_shown(office: Office) -> None:
+    about_journal = ("epoch", "head_seq", "head_hash", "acked_seq", "backlog", "journal_used_percent")
+    GateBook(office.store).note([office.device.state(**dict.fromkeys(about_journal))])
+    client = office.client("duty")
+    page = client.get("/")
+    assert page.status_code == 200
+    assert "无法读取" in page.text or "can't be read" in page.text or "can&#39;t be read" in page.text
+    assert client.get("/api/gates").status_code == 200
+
+
 @pytest.mark.parametrize("wall", ODD_WALLS)
 def test_a_state_with_impossible_moments_shows_no_age(office: Office, wall: str) -> None:
     moment = datetime.fromisoformat(wall)
