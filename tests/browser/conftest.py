@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "center"))
+for _room in ("center", "shell", "kiosk"):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / _room))
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 

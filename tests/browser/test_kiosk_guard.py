@@ -1,18 +1,14 @@
 """The guard's view as a guard uses it: a real Chromium, a real kiosk, a fake terminal that counts every order."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "kiosk"))
-
 from fake_terminal import NOON
 from guard_kit import FOUND, TOKENS, WANG, GuardedGate, alarm, asked, hot, lost, visit, without_barrier
 from kiosk_kit import ServedKiosk
+from playwright.sync_api import Browser, Page, expect
 
 from gate.screens import (
     AdmitService,
