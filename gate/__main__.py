@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -72,6 +73,7 @@ RECORD_BYTES = 2_048
 # After securing, a door that opens was still let go by us for as long as its contact and its rebound take.
 DOOR_SETTLE_S, DOOR_REBOUND_S = 0.3, 0.2
 LOG_ENDS_WITHIN_S = 2.0
+SECURED_HELD_S = 0.1  # ten times what a relay takes to fall
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,10 +97,12 @@ def secure_outputs(settings_file: Path) -> int:
         settings, _ = load_terminal(settings_file)
         pins = open_pin_factory(settings.gpio.pin_factory)
         try:
-            for output in (_barrier(settings, pins), _alarm(settings, pins)):
-                if output is not None:
-                    output.start(lambda reading: None)
-                    output.stop()
+            outputs = [output for output in (_barrier(settings, pins), _alarm(settings, pins)) if output is not None]
+            for output in outputs:
+                output.start(lambda reading: None)
+            time.sleep(SECURED_HELD_S)
+            for output in outputs:
+                output.stop()
         finally:
             pins.close()
     except SettingsError as error:
