@@ -53,6 +53,7 @@ from passes.sealed import SealedPartRefused
 log = logging.getLogger(__name__)
 
 LOOK_INTERVAL_S: Final = 2.0
+KIOSK_ABSENT_S: Final = 15.0
 HINT_SHOWN_S: Final = 4.0
 KIOSK: Final = "kiosk"
 GUARDS: Final = "guards"
@@ -108,6 +109,7 @@ class KioskDesk:
         self._register: Register | None = None
         self._facts = JournalFacts(backlog=0, used_percent=0)
         self._duty = duty
+        self._kiosk_seen_at = clock.instant()
         self._still: StillScreen | None = None
         self._seen_age_s: int | None = None
         self._revision = 0
@@ -195,10 +197,20 @@ class KioskDesk:
         while True:
             if self._settings.guards_file is not None:
                 await self._read_guards(self._settings.guards_file)
+            self._look_for_a_kiosk()
             if self._port.has_clients:
                 self._facts = await asyncio.to_thread(self._look_at_journal)
                 self._port.changed(at_once=False)
             await asyncio.sleep(LOOK_INTERVAL_S)
+
+    def _look_for_a_kiosk(self) -> None:
+        """A gate whose screen is dark says so at the centre; a kiosk that restarts is given its time."""
+        now = self._clock.instant()
+        if self._port.has_clients:
+            self._kiosk_seen_at = now
+            self._tell_part(KIOSK, is_available=True)
+        elif now - self._kiosk_seen_at > KIOSK_ABSENT_S:
+            self._tell_part(KIOSK, is_available=False, why="not_connected")
 
     def _look_at_journal(self) -> JournalFacts:
         try:

@@ -125,6 +125,7 @@ def prepare_gate(
         "barrier": {"pin": RELAY_PIN},
         "visit": {"steps": ["scan"], "result_shown_s": 0.5},
         "release": {"release_time_s": 0.02},
+        "kiosk": {"enabled": False},
     }
     for name, table in (tables or {}).items():
         settings.setdefault(name, {}).update(table)

@@ -162,6 +162,7 @@ def _prepare(folder: Path, community: Community, device: DeviceId, port: int | N
         tables={
             "thermometer": {"bus": f"unix:{place.thermometer}", "variant": "DCI"},
             "alarm": {"green_pin": GREEN_PIN, "red_pin": RED_PIN, "buzzer_pin": BUZZER_PIN},
+            "kiosk": {"enabled": True},
         },
         contacts=[{"role": "presence", "pin": PRESENCE_PIN}, {"role": "guard_emergency", "pin": EMERGENCY_PIN}],
     )

@@ -30,7 +30,7 @@ class Gate:
         self.community = make_community(folder / "site", (DEVICE,), now=datetime.now(UTC), passes=4, households=4)
         self.guards = folder / "guards.toml"
         write_guards(self.guards, [GuardEntry(guard=GuardId("li_wei"), name=NAME, pin_hash=hash_pin(PIN))])
-        tables = {"kiosk": {"guards_path": str(self.guards), "socket_path": str(folder / "k.sock")}}
+        tables = {"kiosk": {"enabled": True, "guards_path": str(self.guards), "socket_path": str(folder / "k.sock")}}
         self.place = prepare_gate(folder / "gate", self.community, DEVICE, bus_port=None, tables=tables)
         self.socket = folder / "k.sock"
         self.hands = Hands(self.place)
