@@ -21,9 +21,6 @@ MAX_WAITING: Final = 1_000
 
 WAL_LIMIT_BYTES: Final = 4 * 1024 * 1024
 MAINTENANCE_INTERVAL_S: Final = 60.0
-ACKNOWLEDGED_KEPT: Final = timedelta(days=30)
-"""So that a centre restored from a backup can step back."""
-
 _FOREVER = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 MakeBody = Callable[[], Mapping[str, object]]
@@ -160,8 +157,10 @@ class Commits:
             if is_short != self._was_short:
                 self._was_short = is_short
                 log.warning("journal_room is_short=%s", is_short)
-            # Short of room, the oldest acknowledged records go before their time: a new record is worth more.
-            self._journal.trim(_FOREVER if is_short else datetime.now(UTC) - ACKNOWLEDGED_KEPT)
+            if is_short:
+                # The oldest acknowledged records go before their time: a new record is worth more. What goes by age is
+                # not decided here: this thread has no clock that it could trust.
+                self._journal.trim(_FOREVER)
             self._journal.maintain()
         except JournalError as error:
             if self._trouble is None:
