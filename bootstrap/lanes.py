@@ -229,9 +229,9 @@ def _long_lanes() -> Sequence[Lane]:
 LANES: Sequence[Lane] = (
     Lane(name="style", at_most_s=60.0, prepare=_style),
     Lane(name="types", at_most_s=180.0, prepare=_types),
-    Lane(name="unit", at_most_s=300.0, prepare=_unit),
-    Lane(name="chain", at_most_s=240.0, prepare=_chain),
-    Lane(name="browser", at_most_s=180.0, prepare=_browser),
+    Lane(name="unit", at_most_s=600.0, prepare=_unit),
+    Lane(name="chain", at_most_s=720.0, prepare=_chain),
+    Lane(name="browser", at_most_s=720.0, prepare=_browser),
     Lane(name="hardware", at_most_s=600.0, prepare=_hardware),
 )
 
