@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from model.temperature import Celsius
 from simulator.errors import PanelRefused
 from simulator.people import Behaviour, Resident, as_behaving, shown_code
@@ -142,8 +144,8 @@ class GateHands:
         self._hold_up("resident", draw(), SHOWN_FOR_S, draw)
 
     def show_picture(self, frame: Frame) -> None:
-        """Hold a picture before the camera. Raises PanelRefused."""
-        self._hold_up("picture", frame, SHOWN_FOR_S, None)
+        """Hold a picture before the camera, in a hand that trembles. Raises PanelRefused."""
+        self._hold_up("picture", frame, SHOWN_FOR_S, lambda: self._trembled(frame))
 
     def show_live(self, frame: Frame) -> None:
         """One frame of a camera that goes on. Raises PanelRefused."""
@@ -319,6 +321,10 @@ class GateHands:
             again_at = now + _SHOWS_AGAIN_EVERY_S
             self._showing = _Showing(what=what, since=since, until=now + for_s, again_at=again_at, draw=draw)
             camera.show(frame)
+
+    def _trembled(self, frame: Frame) -> Frame:
+        """A pixel to a side: a scene in which nothing stirs is looked at once, and nobody would be told what to do."""
+        return np.roll(frame, self._random.choice((-1, 1)), axis=self._random.choice((0, 1)))
 
     def _need_wired(self, role: Input) -> None:
         if role not in self.gate.wiring.inputs:

@@ -222,6 +222,13 @@ def test_a_frame_of_a_laptops_camera_fills_the_frame_and_is_gone_when_no_other_f
     assert world.state()["showing"] is None
 
 
+def test_a_held_picture_trembles_as_a_hand_does(world: World) -> None:
+    world.picture(qr_picture("GP1:HELLO"))
+    first = world.gate.camera.frame  # type: ignore[union-attr]
+    assert eventually(lambda: not np.array_equal(first, world.gate.camera.frame))  # type: ignore[arg-type,union-attr]
+    assert world.seen() == "GP1:HELLO"
+
+
 def test_a_picture_is_taken_away_when_the_lamps_answer(world: World) -> None:
     relay = OutputLine(world.pins, 17, active_high=True)
     assert world.gate.pins.wait_until_connected(WITHIN_S)
