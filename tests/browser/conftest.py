@@ -38,6 +38,15 @@ def chromium() -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
+def story_street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """One street for all stories; nobody walks there by themselves."""
+    from street_kit import running_street
+
+    with running_street(tmp_path_factory.mktemp("stories") / "street") as street:
+        yield street
+
+
+@pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where screenshots go: $GATEHOUSE_PICTURES, else a temporary folder."""
     named = os.environ.get("GATEHOUSE_PICTURES")
