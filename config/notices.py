@@ -102,6 +102,6 @@ def _moment(text: str | None, *, is_end: bool) -> datetime | None:
             day = date.fromisoformat(text)
             return datetime.combine(day, time.max if is_end else time.min).astimezone()
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):  # the first and the last day that there are lie outside in another zone
         return None
-    return moment.astimezone(UTC) if moment.tzinfo is not None else None

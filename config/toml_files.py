@@ -45,7 +45,7 @@ def read_table(file: Path) -> Table:
         raise SettingsError([Problem(file=file, key="", message=message, hint=hint)])
     try:
         return tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:  # brackets in brackets, thousands
         message = f"is not TOML in UTF-8: {error}"
         raise SettingsError([Problem(file=file, key="", message=message, hint="correct this line")]) from error
 

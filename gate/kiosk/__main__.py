@@ -157,15 +157,16 @@ class NoticesFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: tuple[int, int, int, int] | None = None
 
     def look(self) -> Sequence[Notice] | None:
         """The notices, when the file has changed and can be read. Blocks."""
         try:
             status = self._path.stat()
-            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
+            # ctime: whoever makes a file readable again changes nothing else of it.
+            seen = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
         except OSError:
-            seen = (0, 0, 0)
+            seen = (0, 0, 0, 0)
         if seen == self._seen:
             return None
         self._seen = seen

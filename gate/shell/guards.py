@@ -198,14 +198,15 @@ class GuardsFile:
         """load: reads the file; raises GuardsUnreadable."""
         self._path = path
         self._load = load
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: tuple[int, int, int, int] | None = None
         self._is_first = True
 
     def look(self) -> Sequence[GuardAccount] | None:
         """The guards, or None when the file is as it was. Raises GuardsUnreadable once for each state of the file."""
         try:
             found = self._path.stat()
-            now = (found.st_mtime_ns, found.st_size, found.st_ino)
+            # ctime: whoever makes a file readable again changes nothing else of it.
+            now = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
         except OSError:
             now = None
         if now == self._seen and not self._is_first:

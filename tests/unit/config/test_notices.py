@@ -40,6 +40,8 @@ def test_one_language_is_enough_and_silence_is_the_rule(tmp_path: Path) -> None:
         ('zh = ""', "notices[2]"),
         ('zh = "a"\nfrom = 2026-02-10T08:00:00', "notices[2].from"),
         ('zh = "a"\nuntil = "soon"', "notices[2].until"),
+        ('zh = "a"\nfrom = 0001-01-01T00:00:00+08:00', "notices[2].from"),
+        ('zh = "a"\nuntil = 9999-12-31T23:00:00-08:00', "notices[2].until"),
         ('zh = "a"\nfrom = 2026-02-11\nuntil = 2026-02-10', "notices[2].until"),
         ('zh = "a"\nspoken = ["25:00"]', "notices[2].spoken"),
         ('zh = "a"\nspoken = true', "notices[2].spoken"),
@@ -55,7 +57,7 @@ def test_a_wrong_notice_is_told_with_its_place_and_the_others_stay(tmp_path: Pat
     assert all(problem.hint for problem in problems)
 
 
-@pytest.mark.parametrize("text", ["notices = 3", "[notices]\nzh = 'a'", "[[notices]\n"])
+@pytest.mark.parametrize("text", ["notices = 3", "[notices]\nzh = 'a'", "[[notices]\n", f"a = {'[' * 5_000}"])
 def test_a_file_without_a_list_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingsError):
         load_notices(write(tmp_path, text))
@@ -82,3 +84,14 @@ def test_the_kiosk_reads_the_file_again_when_it_changes_and_keeps_what_it_had(
     write(tmp_path, GOOD + "[[notices")
     assert file.look() is None
     assert "notices.toml" in caplog.text
+
+
+def test_a_file_that_may_be_read_again_is_read_though_nothing_else_of_it_changed(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    path = tmp_path / "notices.toml"
+    path.chmod(0o600)
+    file = NoticesFile(path)
+    assert file.look() is not None
+    assert file.look() is None
+    path.chmod(0o644)
+    assert file.look() is not None

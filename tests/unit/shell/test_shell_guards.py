@@ -210,3 +210,21 @@ def test_guards_file_is_read_again_only_when_it_changes(tmp_path: Path) -> None:
     path.write_text("another")
     assert file.look() is not None
     assert loads == ["read"] * 3
+
+
+def test_guards_file_that_may_be_read_again_is_read_though_nothing_else_of_it_changed(tmp_path: Path) -> None:
+    path = tmp_path / "guards.toml"
+    path.write_text("one")
+    path.chmod(0o000)
+
+    def load() -> list[GuardAccount]:
+        if not path.stat().st_mode & 0o400:  # root would read it all the same
+            raise GuardsUnreadable("may not be read")
+        return [account(LI_WEI)]
+
+    file = GuardsFile(path, load)
+    with pytest.raises(GuardsUnreadable):
+        file.look()
+    assert file.look() is None
+    path.chmod(0o600)
+    assert file.look() == [account(LI_WEI)]
