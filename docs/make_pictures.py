@@ -59,7 +59,11 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
 
     def save(name: str, png: bytes) -> None:
-        (options.out / f"{name}.png").write_bytes(small(png))
+        made, by_day = small(png), options.out / f"{name.removesuffix('-dark')}.png"
+        if name.endswith("-dark") and by_day.exists() and by_day.read_bytes() == made:
+            (options.out / f"{name}.png").unlink(missing_ok=True)
+            return  # a coloured screen is the same by night
+        (options.out / f"{name}.png").write_bytes(made)
         print(name, flush=True)  # noqa: T201
 
     wanted = [scene for scene in scenes() if scene.name.startswith(options.only)]
@@ -90,6 +94,8 @@ def take_scene(browser: Browser, kiosk: ServedKiosk, look: Look, scene: Scene) -
     if scene.is_mute:
         kiosk.terminal.is_mute = True
         kiosk.terminal.drop_all()
+    if scene.is_cut:
+        kiosk.stop_pages()
     if scene.ready:
         expect(page.locator(scene.ready).first).to_be_attached(timeout=SOON_MS)
     if scene.act is not None:

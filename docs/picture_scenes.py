@@ -41,7 +41,8 @@ class Scene:
     """One picture. shown: changes of the scripted screen; answers: to orders, by kind. is_main: in every look as well.
 
     act: what a finger does once the page shows the state. is_signed_in: a guard has signed in before.
-    ready: a selector that tells that the page shows the state.
+    ready: a selector that tells that the page shows the state. is_mute: the terminal dies. is_cut: the kiosk dies, so
+    that it is taken last.
     """
 
     name: str
@@ -53,13 +54,15 @@ class Scene:
     act: Callable[[Page], None] | None = None
     is_signed_in: bool = False
     is_mute: bool = False
+    is_cut: bool = False
     has_notices: bool = False
     is_main: bool = False
 
 
 def scenes() -> Sequence[Scene]:
     """Every scripted picture, in the order of the handbook."""
-    return (*_resident_scenes(), *_guard_scenes(), *_tent_scenes())
+    cut = _guard("no-live", visit=visit(), is_cut=True, ready="#cover:not([hidden])")
+    return (*_resident_scenes(), *_guard_scenes(), *_tent_scenes(), cut)
 
 
 def sign_in(page: Page) -> None:
@@ -130,8 +133,13 @@ def _resident_scenes() -> Sequence[Scene]:
 # --- what a guard sees -----------------------------------------------------------------------------------------------
 
 
+_OF_THE_SCENE: Final = ("answers", "is_mute", "is_cut", "is_main", "size", "ready")
+
+
 def _guard(name: str, *, act: Callable[[Page], None] | None = None, **changes: Any) -> Scene:
-    keep = {key: changes.pop(key) for key in ("answers", "is_mute", "is_main", "size", "ready") if key in changes}
+    keep = {
+        key: changes.pop(key) for key in ("answers", "is_mute", "is_cut", "is_main", "size", "ready") if key in changes
+    }
     keep = {"size": DESK, "ready": "#desk:not([hidden])", **keep}
     return Scene(name=f"guard-{name}", path="/guard", shown=changes, act=act, is_signed_in=True, **keep)
 

@@ -28,7 +28,7 @@ STOP_WITHIN_S: Final = 20.0
 SOON_MS: Final = 20_000
 HANDED_OVER_MS: Final = 90_000
 """A resident who stands there goes first."""
-PANEL: Final = (1360, 900)
+PANEL: Final = (1280, 900)
 
 Save = Callable[[str, bytes], None]
 NAMES: Final = (
@@ -98,7 +98,7 @@ def _take_visits(browser: Browser, street: _Street, panel: Page, save: Save) -> 
     take("refused")
     _leave(column, screen)
     _come(column, screen, "fever")
-    _show_code(column)
+    _show_code(column, place=1)  # a code is taken once
     _wait_for(screen, "guard_comes")
     take("guard-comes")
     take("guard-asked", guard)
@@ -123,9 +123,9 @@ def _come(column: Locator, screen: Page, body: str, take: Callable[[str], None] 
     _wait_for(screen, "show_code")
 
 
-def _show_code(column: Locator, whose: str = "phone") -> None:
-    """A code before the hand scanner: of the first resident in the list whose entry says this."""
-    chosen = column.locator(".resident-choice option", has_text=whose).first.get_attribute("value")
+def _show_code(column: Locator, whose: str = "phone", place: int = 0) -> None:
+    """A code before the hand scanner. whose: in the words of the list. place: among those, from 0."""
+    chosen = column.locator(".resident-choice option", has_text=whose).nth(place).get_attribute("value")
     column.locator(".resident-choice").select_option(chosen)
     column.locator(".to-scanner").click()
 
@@ -150,7 +150,7 @@ def _take_panel(browser: Browser, street: _Street, save: Save) -> None:
         page.goto(f"{street.panel}?lang={language}&theme={theme}")
         expect(page.locator(".gate")).to_have_count(2, timeout=SOON_MS)
         page.wait_for_timeout(2_000)
-        save(f"panel.{suffix}", page.screenshot(caret="hide"))
+        save(f"panel.{suffix}", page.screenshot(full_page=True, caret="hide"))
         page.context.close()
 
 
@@ -207,7 +207,7 @@ def _running(folder: Path) -> Iterator[_Street]:
         stderr=subprocess.STDOUT,
         text=True,
         cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "TZ": "Asia/Shanghai"},
     )
     try:
         yield _introduced(process, folder)
