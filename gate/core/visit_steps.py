@@ -83,6 +83,9 @@ def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
             return _mask_seen(state, event, around)
         case GuardDecided() if state.step is VisitStep.CHECK and not state.is_held:
             return _guard_checked(state, event, around)
+        case GuardDecided() if event.guard is None and state.step is VisitStep.MEASURE and not around.has_thermometer:
+            # Who has only a button can't type a value: nobody was measured here, and the guard decides on that.
+            return _advance(sensor_was_silent(state, event.at, around), event.at, around)
         case TimePassed():
             return _time_passed(state, event.at, around)
         case _:

@@ -51,6 +51,12 @@ class TestLostThermometer:
         assert gate.decisions[0].decision.outcome is Outcome.REFERRED
         assert not gate.waits(1000.0).releases
 
+    def test_guard_with_only_a_button_is_asked_at_the_first_press_and_decides_by_the_second(self) -> None:
+        gate = self.without().shows().guard_confirms().stored()
+        assert gate.decisions[0].decision.reason is Reason.TEMPERATURE_INDETERMINATE
+        assert not gate.releases
+        assert gate.guard_confirms().stored().releases
+
     def test_family_does_not_wait_once_for_each(self) -> None:
         gate = self.without()
         gate.send(PeopleCounted(at=gate.at, guard=GUARD, people=9)).shows().waits(120.0).stored()
