@@ -8,7 +8,7 @@ from typing import Any
 from gatehouse.outcome import CommandTrouble, ExitCode
 
 _ANSWER_WITHIN_S = 10.0
-_PASSAGES_MAX = 500
+PASSAGES_MAX = 500
 
 Row = dict[str, Any]
 
@@ -48,9 +48,9 @@ class CenterClient:
         """All journals, every record hashed again by the centre."""
         return self._rows("/api/chain?verify=true", "chains")
 
-    def passages(self) -> Sequence[Row]:
-        """The newest decisions, oldest first, each with its whole record under `detail`."""
-        rows = self._rows(f"/api/passages?limit={_PASSAGES_MAX}", "passages")
+    def passages(self, limit: int = PASSAGES_MAX) -> Sequence[Row]:
+        """The newest decisions, oldest first, each with its whole record under `detail`. limit: up to PASSAGES_MAX."""
+        rows = self._rows(f"/api/passages?limit={limit}", "passages")
         return [{**row, "detail": self._get(f"/api/passages/{row['id']}")} for row in reversed(rows)]
 
     def _rows(self, path: str, name: str) -> Sequence[Row]:
