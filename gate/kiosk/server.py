@@ -1,5 +1,10 @@
-"""The pages on a port: uvicorn, HTTPS where a certificate is given, ended without waiting for streams."""
+"""The pages on a port: uvicorn, HTTPS where a certificate is given, ended without waiting for streams.
 
+Whoever opens connections over the network takes none from the gate's own screen, whose emergency release must work:
+from elsewhere come at most ELSEWHERE_MAX, and one that asks for nothing within ASK_WITHIN_S is closed.
+"""
+
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +13,16 @@ from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gate.kiosk.errors import ServerRefused
 from gate.kiosk.event_stream import MAX_OPEN
 from gate.kiosk.security import LOOPBACK
 
 CONNECTIONS_MAX: Final = MAX_OPEN + 50
+ELSEWHERE_MAX: Final = MAX_OPEN - 50
+"""Fewer than there are streams and connections, so that some of both are left for this machine's own browser."""
+ASK_WITHIN_S: Final = 10.0
 STOP_WITHIN_S: Final = 1
 KEEP_ALIVE_S: Final = 15
 _BACKLOG: Final = 64
@@ -30,7 +39,7 @@ class PageServer:
             access_log=False,
             lifespan="off",
             loop="asyncio",
-            http="h11",
+            http=_Connection,
             ws="none",
             server_header=False,
             proxy_headers=False,
@@ -54,6 +63,25 @@ class PageServer:
     def stop(self) -> None:
         """Take no more requests and end."""
         self._server.should_exit = True
+
+
+class _Connection(H11Protocol):
+    """One connection of a browser."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if _is_from_elsewhere(self) and sum(map(_is_from_elsewhere, self.connections)) > ELSEWHERE_MAX:
+            transport.abort()
+            return
+        self.loop.call_later(ASK_WITHIN_S, self._end_unless_asked)
+
+    def _end_unless_asked(self) -> None:
+        if self.cycle is None:  # no request has come whole so far
+            self.transport.abort()
+
+
+def _is_from_elsewhere(connection: object) -> bool:
+    return not isinstance(connection, H11Protocol) or connection.client is None or connection.client[0] not in LOOPBACK
 
 
 class _Quiet(uvicorn.Server):

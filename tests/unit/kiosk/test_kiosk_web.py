@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 from fake_terminal import FakeTerminal, screen
-from kiosk_kit import board_with, make_kiosk
+from kiosk_kit import WITHIN_S, ServedKiosk, board_with, make_kiosk
 
-from gate.kiosk import event_stream
+from gate.kiosk import event_stream, server
 from gate.kiosk.application import make_application
 from gate.kiosk.board import Board
 from gate.kiosk.errors import ServerRefused, TooManyOpen
@@ -314,3 +315,38 @@ def test_a_port_in_use_is_told_with_what_to_do() -> None:
         second = listening("127.0.0.1", taken.getsockname()[1])
         with pytest.raises(ServerRefused, match=r"another kiosk\.port"):
             second.__enter__()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[ServedKiosk]:
+    kiosk = ServedKiosk(tmp_path)
+    yield kiosk
+    kiosk.stop()
+
+
+def connect(kiosk: ServedKiosk, source: str = "127.0.0.1") -> socket.socket:
+    port = int(kiosk.url.rpartition(":")[2])
+    return socket.create_connection(("127.0.0.1", port), WITHIN_S, source_address=(source, 0))
+
+
+def test_who_opens_connections_elsewhere_takes_none_from_the_gates_own_screen(served: ServedKiosk) -> None:
+    # 127.0.0.2 is another machine's address here: only the names of this one are its own.
+    held = [connect(served, "127.0.0.2") for _ in range(server.CONNECTIONS_MAX + 10)]
+    try:
+        assert httpx.get(f"{served.url}/healthz", timeout=WITHIN_S).status_code == 200
+        assert held[-1].recv(1) == b""
+    finally:
+        for each in held:
+            each.close()
+
+
+def test_connection_that_asks_for_nothing_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "ASK_WITHIN_S", 0.2)
+    kiosk = ServedKiosk(tmp_path)
+    try:
+        with connect(kiosk) as silent, connect(kiosk) as slow:
+            slow.sendall(b"GET / HTTP/1.1\r\nHost: 127")
+            assert silent.recv(1) == b""
+            assert slow.recv(1) == b""
+    finally:
+        kiosk.stop()
