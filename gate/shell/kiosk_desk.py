@@ -113,6 +113,7 @@ class KioskDesk:
         self._still: StillScreen | None = None
         self._seen_age_s: int | None = None
         self._revision = 0
+        self._told_revision = 0  # that everybody who looks was told of
         self._hint_timer: asyncio.TimerHandle | None = None
         self._post: Callable[[InboxItem], None] = lambda item: None
 
@@ -152,19 +153,14 @@ class KioskDesk:
 
     def is_new(self) -> bool:
         """Whether there is something to see that was not there when this was last asked."""
-        still = still_of(self._screen_facts())
-        age_s = directory_age_s(still, self._clock.now())
-        if still == self._still and age_s == self._seen_age_s:
-            return False
-        self._still, self._seen_age_s = still, age_s
-        self._revision += 1
-        return True
+        self._look_anew()
+        is_new, self._told_revision = self._told_revision != self._revision, self._revision
+        return is_new
 
     def newest(self) -> ScreenState:
-        """The screen as it is at this moment."""
-        self.is_new()
-        assert self._still is not None
-        return at_moment(self._still, revision=self._revision, now=self._clock.now(), instant=self._clock.instant())
+        """The screen as it is at this moment. Whoever else looks is still told that it is new."""
+        still = self._look_anew()
+        return at_moment(still, revision=self._revision, now=self._clock.now(), instant=self._clock.instant())
 
     async def carry_out(self, order: Order) -> Answer:
         """Do what a person wants, or say why not."""
@@ -181,6 +177,14 @@ class KioskDesk:
                 return await self._find(order, guard)
             case _:
                 return await self._give_to_lane(order, guard)
+
+    def _look_anew(self) -> StillScreen:
+        still = still_of(self._screen_facts())
+        age_s = directory_age_s(still, self._clock.now())
+        if still != self._still or age_s != self._seen_age_s:
+            self._still, self._seen_age_s = still, age_s
+            self._revision += 1
+        return still
 
     async def _serve(self) -> None:
         try:
@@ -247,18 +251,21 @@ class KioskDesk:
             why = Refusal.WRONG_PIN if judged.was_looked_at else Refusal.WAIT
             return Answer(is_done=False, why=why, wait_s=judged.wait_s or None)
         guard = judged.account.guard
-        self._tokens.end_all_but(guard)  # from here on nobody orders in the name of who had the gate before
-        if self._memory.lane.duty != guard:
-            answer = await self._change_duty(guard)
-            if not answer.is_done:
-                return answer
+        # Through the inbox even where this guard has the gate: what was ordered before may end that duty.
+        answer = await self._change_duty(guard)
+        if not answer.is_done:
+            return answer
+        if self._guards.find(guard) is None:
+            await self._change_duty(None)
+        if self._memory.lane.duty != guard:  # taken over, or off the file, while this one waited for its turn
+            return _refused(Refusal.BUSY)
         return Answer(is_done=True, token=self._tokens.issue(guard))
 
     async def _sign_out(self) -> Answer:
         return await self._change_duty(None)
 
     async def _change_duty(self, guard: GuardId | None) -> Answer:
-        self._tokens.end_all_but(guard)
+        self._tokens.end_all_but(guard)  # from here on nobody orders in the name of who had the gate before
         return await self._ask_lane(lambda lane, at: _taken(lane, ev.DutyChanged(at=at, guard=guard)))
 
     def _duty_shown(self) -> DutyShown | None:
@@ -289,6 +296,8 @@ class KioskDesk:
         looked_up = await asyncio.to_thread(self._look_up, register, order)
         households = tuple(HouseholdId(found.household) for found in looked_up.found)
         await self._note(LookupRecord(guard=guard, households=households, more_found=looked_up.more_found))
+        if self._tokens.guard_of(order.token) != guard:
+            return _refused(Refusal.NOT_SIGNED_IN)  # the gate was handed over meanwhile
         if not looked_up.found:
             return _refused(Refusal.NOT_FOUND)
         return Answer(is_done=True, found=looked_up.found, more_found=looked_up.more_found)

@@ -11,6 +11,7 @@ from kiosk_world import MASKED_NAME, PINS, ROOM, KioskBench, is_told, play, refu
 from shell_world import HOUSEHOLD, NOON
 
 from drivers.ports import CameraHint, CameraHintChanged
+from gate.core.events import BellRung
 from gate.screens import (
     Answer,
     DecideVisit,
@@ -449,3 +450,53 @@ def test_screens_that_end_are_started_again(bench: KioskBench, monkeypatch: pyte
     monkeypatch.setattr(terminal, "SCREENS_AGAIN_AFTER_S", 0.01)
     play(bench, lambda wire: wire.screen())
     assert len(started) == 2
+
+
+async def orders_in_one_turn(bench: KioskBench, *orders: SignIn | SignOut) -> list[Answer]:
+    """Answers to orders that wait for the inbox together, and are then taken in one turn."""
+    posted: asyncio.Queue[InboxItem] = asyncio.Queue()
+    desk = bench.desk
+    desk._post = posted.put_nowait
+    asked = [asyncio.create_task(desk.carry_out(order)) for order in orders]
+    for item in [await asyncio.wait_for(posted.get(), 10) for _ in orders]:
+        bench.terminal._take(item)
+    return await asyncio.gather(*asked)
+
+
+async def sign_in_alone(bench: KioskBench, guard: str) -> str:
+    bench.desk._guards.replace(bench.accounts)
+    (answer,) = await orders_in_one_turn(bench, SignIn(guard=guard, pin=PINS[guard]))
+    assert answer.token is not None
+    return answer.token
+
+
+def test_two_who_sign_in_together_are_one_guard_after_the_other(bench: KioskBench) -> None:
+    async def run() -> None:
+        bench.desk._guards.replace(bench.accounts)
+        orders = [SignIn(guard=guard, pin=PINS[guard]) for guard in ("li_wei", "wang")]
+        first, second = await orders_in_one_turn(bench, *orders)
+        assert bench.terminal.lane.duty == "wang"
+        assert first == refused(Refusal.BUSY)
+        assert second.token is not None
+        assert set(bench.desk._tokens._digests) == {"wang"}
+
+    asyncio.run(run())
+
+
+def test_who_signs_in_while_their_duty_ends_has_the_gate_or_no_token(bench: KioskBench) -> None:
+    async def run() -> None:
+        token = await sign_in_alone(bench, "li_wei")
+        orders = (SignOut(token=token), SignIn(guard="li_wei", pin=PINS["li_wei"]))
+        _, back = await orders_in_one_turn(bench, *orders)
+        assert back.token is not None
+        assert bench.terminal.lane.duty == "li_wei"
+
+    asyncio.run(run())
+
+
+def test_one_who_looks_takes_no_news_from_another(bench: KioskBench) -> None:
+    bench.desk.is_new()
+    bench.terminal._advance(BellRung(at=bench.clock.instant()))
+    assert bench.desk.newest().bell_since is not None  # repeated for one kiosk
+    assert bench.desk.is_new()  # told to the other
+    assert not bench.desk.is_new()
