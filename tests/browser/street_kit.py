@@ -37,6 +37,7 @@ SCREEN = (1024, 600)
 DESK = (1366, 768)
 PHONE = (390, 844)
 _POLL_S = 0.05
+_LAST_DECISIONS = 12
 _LINE_MAX = 65_536
 
 Row = dict[str, Any]
@@ -122,8 +123,8 @@ class Street:
         return fitting[number]
 
     def decisions(self, gate: str) -> list[Row]:
-        """The records of this gate's decisions at the centre, oldest first: each one's `detail` holds its body."""
-        return [dict(row) for row in self.center.passages() if row["device"] == gate]
+        """This gate's part of the last decisions at the centre, oldest first: each one's `detail` holds its body."""
+        return [dict(row) for row in self.center.passages(_LAST_DECISIONS) if row["device"] == gate]
 
     def newest(self, gate: str, pass_id: str | None, outcome: str) -> Row:
         """The body of the newest such decision, once the centre has it."""
@@ -249,14 +250,19 @@ class Story:
         """Where the resident reads this."""
         return self.screen.locator(f'[data-slot="{slot}"]')
 
-    def is_reset(self) -> None:
-        """Nobody is there, nothing is on, the screen waits for somebody."""
+    def begins(self) -> None:
+        """Until nobody is there, nothing is on, and the screen waits for somebody."""
+        self.sees("welcome")
+        assert eventually(lambda: not any(self.street.outside(self.gate)["outputs"].values()))
+
+    def ends(self) -> None:
+        """Whoever is there goes away; what the gate still does then, the next story at it waits for."""
         if self.screen.locator("#screen").get_attribute("data-instruction") == "guard_comes":
             self.do("press", role="guard_refuse")  # the guard's question stays until somebody answers it
         for order in ({"do": "forehead", "is_held": False}, {"do": "stand", "is_there": False}):
             self.street.do(self.gate, **order)
-        self.sees("welcome")
-        assert eventually(lambda: not any(self.street.outside(self.gate)["outputs"].values()))
+        self.close()
+        assert self.complaints == []
 
     def steps_up(self, *, has_fever_or_cough: bool = False) -> None:
         """Stand there and answer the question by the buttons of the gate."""
