@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from journal.envelope import Envelope
-from journal.errors import JournalBusy, JournalError
+from journal.errors import JournalBusy, JournalError, RecordInvalid
 from journal.late import AnyJournal
 from model.records import ConsumedCode
 
@@ -123,8 +123,7 @@ class Commits:
     def _commit(self, append: _Append) -> None:
         outcome: Envelope | JournalError
         try:
-            body = append.body() if callable(append.body) else append.body
-            outcome = self._journal.append(body, append.personal, append.consume, append.state)
+            outcome = self._journal.append(_made(append), append.personal, append.consume, append.state)
         except JournalError as error:
             outcome = error
         try:
@@ -168,3 +167,14 @@ class Commits:
             self._trouble = error
         else:
             self._trouble = None
+
+
+def _made(append: _Append) -> Mapping[str, object]:
+    """The body. Raises RecordInvalid when it can't be made: the thread that owns the disk survives any caller."""
+    try:
+        return append.body() if callable(append.body) else append.body
+    except JournalError:
+        raise
+    except Exception as error:
+        log.error("journal_body_failed error=%s", type(error).__name__)  # its words may hold what was to be recorded
+        raise RecordInvalid(f"the body could not be made ({type(error).__name__}): a fault of the program") from error

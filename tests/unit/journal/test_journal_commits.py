@@ -10,7 +10,7 @@ from journal_kit import DEVICE, Answers, body, code
 import journal.commits
 from journal.commits import Commits
 from journal.envelope import Envelope
-from journal.errors import AlreadyConsumed, JournalBusy
+from journal.errors import AlreadyConsumed, JournalBusy, RecordInvalid
 from journal.facts import Room
 from journal.schema import WAL_KEPT_BYTES
 from journal.store import Journal
@@ -55,6 +55,16 @@ def test_callback_that_raises_does_not_end_the_thread(store: Journal, caplog: py
     assert isinstance(answers.take(), Envelope)
     commits.stop()
     assert "journal_callback_failed" in caplog.text
+
+
+def test_body_that_can_not_be_made_is_answered_and_does_not_end_the_thread(store: Journal) -> None:
+    answers, commits = Answers(), Commits(store)
+    commits.start()
+    commits.submit(lambda: {"v": 1 // 0}, None, (), answers)
+    commits.submit(body(2), None, (), answers)
+    assert isinstance(answers.take(), RecordInvalid)
+    assert isinstance(answers.take(), Envelope)
+    commits.stop()
 
 
 def test_full_queue_answers_at_once(store: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
