@@ -66,9 +66,14 @@ def guard_routes(kiosk: Kiosk) -> list[BaseRoute]:
 def is_own_screen(request: Request) -> bool:
     """Whether the page stands on the gate's own screen: asked for on this machine, and by this machine's name.
 
-    The name matters as well: another site's name may be made to point to this machine.
+    The name matters as well: another site's name may be made to point to this machine. Where kiosk.host is an address
+    of the network, this machine's own browser comes from that same address.
     """
-    return request.client is not None and request.client.host in LOOPBACK and (request.url.hostname or "") in LOOPBACK
+    if request.client is None:
+        return False
+    host, name = request.client.host, request.url.hostname or ""
+    own_address = (request.scope.get("server") or ("",))[0]
+    return (host in LOOPBACK and name in LOOPBACK) or host == name == own_address
 
 
 def cookie_name(request: Request) -> str:

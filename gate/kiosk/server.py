@@ -81,7 +81,9 @@ class _Connection(H11Protocol):
 
 
 def _is_from_elsewhere(connection: object) -> bool:
-    return not isinstance(connection, H11Protocol) or connection.client is None or connection.client[0] not in LOOPBACK
+    if not isinstance(connection, H11Protocol) or connection.client is None or connection.server is None:
+        return True
+    return connection.client[0] not in (*LOOPBACK, connection.server[0])
 
 
 class _Quiet(uvicorn.Server):

@@ -296,9 +296,10 @@ def test_an_unanswered_order_is_told_as_unknown_and_a_dead_terminal_as_not_done(
 # --- the emergency release --------------------------------------------------------------------------------------------
 
 
-def test_the_gates_own_screen_frees_the_way_without_anybody_signed_in() -> None:
+@pytest.mark.parametrize(("address", "host"), [(OWN, "127.0.0.1:8090"), ("192.168.1.5", "192.168.1.5:8090")])
+def test_the_gates_own_screen_frees_the_way_without_anybody_signed_in(address: str, host: str) -> None:
     async def story() -> None:
-        browser = Browser()
+        browser = Browser(address, host)
         assert (await browser.press({"kind": "emergency"})).json()["is_done"] is True
         assert browser.terminal.orders == [ReleaseInEmergency(token=None)]
 
@@ -306,7 +307,13 @@ def test_the_gates_own_screen_frees_the_way_without_anybody_signed_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "host"), [(ELSEWHERE, "gate-1.example"), (ELSEWHERE, "127.0.0.1:8090"), (OWN, "evil.example")]
+    ("address", "host"),
+    [
+        (ELSEWHERE, "gate-1.example"),
+        (ELSEWHERE, "127.0.0.1:8090"),
+        (ELSEWHERE, "192.168.1.5:8090"),
+        (OWN, "evil.example"),
+    ],
 )
 def test_from_elsewhere_the_way_is_freed_only_by_a_guard(address: str, host: str) -> None:
     async def story() -> None:
