@@ -169,11 +169,11 @@ class FakeTerminal:
 
     def _take(self, given: OrderLine, writer: asyncio.StreamWriter) -> None:
         answer = self.answer(given.order)
-        if answer is not None:
-            writer.write(TerminalLine(number=given.number, answer=answer).model_dump_json().encode() + b"\n")
-        with self._changed:
+        with self._changed:  # before whoever gave it hears the answer, and looks
             self.orders.append(given.order)
             self._changed.notify_all()
+        if answer is not None:
+            writer.write(TerminalLine(number=given.number, answer=answer).model_dump_json().encode() + b"\n")
 
     async def _repeat(self) -> None:
         while True:
