@@ -87,7 +87,8 @@ class View:
         if self._last.codes or not is_awake:
             self._looks = _Looks(next_at=self._looks.next_at)
             self._hints = after_reading()
-        elif frame.is_new and at >= self._looks.next_at:
+        elif (frame.is_new or self._hints.trouble is not None) and at >= self._looks.next_at:
+            # What was in trouble is looked for again also where nothing stirs: it may have gone, and its hint with it.
             self._search(frame, at, limits)
         self._expose(frame, at, limits, is_awake)
         self._was_asleep = not is_awake

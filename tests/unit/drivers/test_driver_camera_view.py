@@ -52,6 +52,13 @@ class Scene:
             noisy = picture.astype(np.float32) + self._noise.normal(0, 3, picture.shape)
             self._look(Frame(pixels=np.clip(noisy, 0, 255).astype(np.uint8), is_new=True))
 
+    def rest(self, picture: GreyFrame, for_s: float) -> None:
+        """One frame that stays as it is, for so long."""
+        end, is_new = self.at + for_s, True
+        while self.at < end:
+            self._look(Frame(pixels=picture, is_new=is_new))
+            is_new = False
+
     def take(self, sensor: SceneSensor, scene: Radiance, for_s: float, *, with_loop: bool = True) -> None:
         """The same scene through a sensor, held by a hand, for so long."""
         end = self.at + for_s
@@ -200,6 +207,15 @@ def test_a_hint_ends_with_the_reading() -> None:
     scene.watch(held(260), 0.3)
     assert scene.scanned_at()
     assert scene.hints()[-1] is None
+
+
+def test_a_hint_ends_though_nothing_stirs_any_more() -> None:
+    scene = Scene()
+    for _ in range(12):
+        scene.watch(np.roll(held(260, blur_px=2.5), scene.frames % 2, axis=1), 0.1)
+    assert scene.hints() == [CameraHint.HOLD_STILL]
+    scene.rest(lane(), 3.0)
+    assert scene.hints() == [CameraHint.HOLD_STILL, None]
 
 
 def test_people_who_hold_nothing_up_are_told_nothing() -> None:
