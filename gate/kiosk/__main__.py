@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _serve(settings: TerminalSettings) -> None:
     wanted = settings.kiosk
     board = Board()
-    terminal = TerminalClient(settings.kiosk_socket(), board)
+    terminal = TerminalClient(settings.kiosk_socket(), board, device=settings.identity.device)
     notices = NoticeBoard()
     kiosk = Kiosk(
         board=board,

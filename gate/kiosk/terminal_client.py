@@ -4,6 +4,7 @@ Rules:
 - Whatever is wrong with the connection (closed, silent, garbage), it is dropped and made anew, for ever.
 - A terminal that closes is dead at once; one that sends no screen for SILENT_AFTER_S is as well. Dead means that the
   board has no screen: nothing old is ever shown.
+- The screen of another lane is none: two lanes whose settings name one socket must not be given each other's orders.
 - An order has a number and a time. What was not answered in time is not known to have happened, and is not repeated.
 """
 
@@ -37,11 +38,14 @@ class TerminalClient:
         path: Path,
         board: Board,
         *,
+        device: str | None = None,
         silent_after_s: float = SILENT_AFTER_S,
         order_within_s: float = ORDER_WITHIN_S,
     ) -> None:
+        """device: the lane whose screens these are; None: any."""
         self.board = board
         self._path = path
+        self._device = device
         self._silent_after_s = silent_after_s
         self._order_within_s = order_within_s
         self._writer: asyncio.StreamWriter | None = None
@@ -93,6 +97,8 @@ class TerminalClient:
             while True:
                 async with asyncio.timeout_at(silent_at):
                     line = TerminalLine.model_validate_json(await reader.readuntil(b"\n"))
+                if line.screen is not None and line.screen.gate.device != (self._device or line.screen.gate.device):
+                    return "another_lane", was_heard
                 if line.screen is not None:
                     silent_at = loop.time() + self._silent_after_s
                     was_heard = True

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_terminal import NOON, FakeTerminal, screen
@@ -23,7 +24,7 @@ def terminal(tmp_path: Path) -> Iterator[FakeTerminal]:
         yield fake
 
 
-def with_client(path: Path, work: Callable[[TerminalClient], Awaitable[None]], **limits: float) -> None:
+def with_client(path: Path, work: Callable[[TerminalClient], Awaitable[None]], **limits: Any) -> None:
     """Run a client while the work goes on; what fails in it fails the test."""
 
     async def run() -> None:
@@ -66,6 +67,19 @@ def test_a_terminal_that_closes_is_dead_at_once_and_found_again(terminal: FakeTe
         assert terminal.connections >= 2
 
     with_client(terminal.path, work)
+
+
+def test_the_screen_of_another_lane_is_none_and_nothing_is_ordered_there(terminal: FakeTerminal) -> None:
+    async def work(client: TerminalClient) -> None:
+        await asyncio.to_thread(terminal.await_that, lambda: terminal.connections >= 2)  # dropped and made anew
+        assert not client.board.is_alive
+        with pytest.raises(TerminalSilent):
+            await client.order(ReleaseInEmergency())
+        assert terminal.orders == []
+        await asyncio.to_thread(terminal.show, screen(gate_changes={"device": "gate-2-in"}))
+        await until(lambda: client.board.is_alive)
+
+    with_client(terminal.path, work, device="gate-2-in")
 
 
 @pytest.mark.parametrize("is_watched", [True, False])
