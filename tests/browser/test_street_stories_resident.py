@@ -86,7 +86,7 @@ def test_a_code_too_small_or_too_dark_to_read_is_answered_with_what_to_do(story:
     story.comes()
     for picture, words in (
         (code_picture(code, module_px=1.2), "A little closer, please"),
-        (code_picture(code, ground=40, ink=25, around=30), "Please turn your screen up"),
+        (code_picture(code, module_px=1.2, ground=60, ink=36, around=40), "Please turn your screen up"),
     ):
         story.street.hold_picture(OUT, picture)
         expect(hint).to_contain_text(words, timeout=SOON_MS)
