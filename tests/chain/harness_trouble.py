@@ -66,7 +66,7 @@ class TroubleSite:
             self.community,
             device,
             bus_port=self.broker.settings.port,
-            tables={**LAMPS, **(tables or {})},
+            tables={**LAMPS, "kiosk": {"enabled": True}, **(tables or {})},
             contacts=contacts,
         )
         if old_records:
