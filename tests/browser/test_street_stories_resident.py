@@ -105,7 +105,6 @@ def test_two_codes_at_once_are_answered_with_one_at_a_time(story: Story) -> None
     assert story.relay.times_on == before
 
 
-@at_the_way_out
 def test_a_ringing_resident_is_heard_at_the_guards_view_and_told_when_somebody_comes(story: Story) -> None:
     guard = story.guard("en")
     story.screen.locator("#bell").click()
