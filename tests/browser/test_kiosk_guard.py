@@ -22,6 +22,7 @@ from gate.screens import (
     Refusal,
     ReleaseInEmergency,
     SeeMask,
+    TemperatureShown,
 )
 
 TOKEN = TOKENS["li_wei"]
@@ -250,6 +251,18 @@ def test_a_temperature_is_typed_and_what_cannot_be_is_told(post: Post) -> None:
     assert order == MeasureByHand(token=TOKEN, visit=8, body_c=36.8, site="armpit", thermometer="mercury")
     expect(page.locator("#sheet-measure")).to_be_hidden()
     assert len(post.gate.orders("measure_by_hand")) == 1
+
+
+def test_what_was_measured_is_written_as_each_language_writes_it(post: Post) -> None:
+    page = post.sign_in()
+    read = TemperatureShown(outcome="indeterminate", why="below_valid_range", site="forehead")
+    typed = TemperatureShown(outcome="normal", body_c=36.5, site="armpit", by_hand=True)
+    post.show_and_wait("没测出体温", visit=visit(8, reason="temperature_indeterminate", temperatures=(read, typed)))
+    expect(page.locator("#person-facts li")).to_have_text(["没测出：额头太凉（额头）", "36.5 ℃ 正常（腋下，手工测量）"])
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("#person-facts li")).to_have_text(
+        ["not determined: forehead too cold (Forehead)", "36.5 ℃ normal (Armpit, by hand)"]
+    )
 
 
 def test_a_temperature_being_typed_is_dropped_when_the_person_has_gone(post: Post) -> None:

@@ -235,9 +235,9 @@ function facts() {
 function temperatureWords(each) {
   const value = each.body_c === null ? "" : `${each.body_c.toFixed(1)} ℃ `;
   const outcome = word("temperature", each.outcome);
-  const why = each.why ? `: ${word("temperature", each.why)}` : "";
-  const place = `${word("site", each.site)}${each.by_hand ? `, ${t("person.by_hand")}` : ""}`;
-  return `${value}${outcome}${why} (${place})`;
+  const told = each.why ? t("person.because", { what: outcome, why: word("temperature", each.why) }) : outcome;
+  const site = word("site", each.site);
+  return value + t(each.by_hand ? "person.read_by_hand" : "person.read_at", { told, site });
 }
 
 function drawLeft() {

@@ -248,6 +248,6 @@ function passageLine(passage) {
   );
   if (passage.people > 1) line.append(make("span", "", peopleWords(passage.people)));
   const guard = screen.guards.find((each) => each.guard === passage.guard);
-  if (passage.guard) line.append(make("span", "quiet", `${t("passages.guard")}: ${guard?.name ?? passage.guard}`));
+  if (passage.guard) line.append(make("span", "quiet", t("passages.by_guard", { name: guard?.name ?? passage.guard })));
   return line;
 }
