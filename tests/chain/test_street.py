@@ -73,7 +73,7 @@ def test_the_check_walks_the_whole_chain_and_exits_with_0() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "WRONG" not in done.stdout
-    assert done.stdout.count("\nok   ") >= 13
+    assert done.stdout.count("\nok   ") >= 15
     assert "Traceback" not in done.stdout + done.stderr
 
 
