@@ -58,6 +58,8 @@ from model.temperature import TemperatureOutcome, judge_by_hand
 
 # Raised with the stored decision, cleared when the visit ends.
 _ALARMS = {Reason.CODE_FORGED: AlarmKind.FORGED_CODE, Reason.TEMPERATURE_HIGH: AlarmKind.FEVER}
+SUPERSEDED_MAX = 16
+"""Earlier values kept with a decision; each has been recorded with the referral that it led to as well."""
 _FOR_A_TEMPERATURE = (Reason.TEMPERATURE_HIGH, Reason.TEMPERATURE_INDETERMINATE)
 
 
@@ -264,7 +266,10 @@ def _measured_by_hand(state: WithGuard, event: MeasuredByHand, around: Surroundi
     first = record.first_temperature
     if doubtful:
         replaced = judgements[doubtful[0]]
-        first, superseded = (replaced, superseded) if first is None else (first, (*superseded, replaced))
+        if first is None:
+            first = replaced
+        else:
+            superseded = (*superseded[1 - SUPERSEDED_MAX :], replaced)
         judgements[doubtful[0]] = judgement
     elif len(judgements) < record.facts.people:
         judgements.append(judgement)

@@ -17,7 +17,7 @@ from gate.kiosk.guard_desk import GuardDesk, Outcome
 from gate.kiosk.guard_texts import guard_texts
 from gate.kiosk.kiosk import Kiosk
 from gate.kiosk.rendering import page
-from gate.kiosk.security import LOOPBACK
+from gate.kiosk.security import is_own_screen
 from gate.kiosk.words import Words
 
 HEADER: Final = "x-gatehouse"
@@ -61,19 +61,6 @@ def guard_routes(kiosk: Kiosk) -> list[BaseRoute]:
         Route(f"{PATH}/events", events),
         Route(f"{PATH}/orders", orders, methods=["POST"]),
     ]
-
-
-def is_own_screen(request: Request) -> bool:
-    """Whether the page stands on the gate's own screen: asked for on this machine, and by this machine's name.
-
-    The name matters as well: another site's name may be made to point to this machine. Where kiosk.host is an address
-    of the network, this machine's own browser comes from that same address.
-    """
-    if request.client is None:
-        return False
-    host, name = request.client.host, request.url.hostname or ""
-    own_address = (request.scope.get("server") or ("",))[0]
-    return (host in LOOPBACK and name in LOOPBACK) or host == name == own_address
 
 
 def cookie_name(request: Request) -> str:

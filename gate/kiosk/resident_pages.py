@@ -15,6 +15,7 @@ from gate.kiosk.kiosk import Kiosk
 from gate.kiosk.rendering import page
 from gate.kiosk.resident_content import resident_content
 from gate.kiosk.resident_faces import FIRST_PICTURES, PICTURES
+from gate.kiosk.security import is_own_screen
 from gate.screens import AnswerQuestion, Message, RingBell
 
 _JSON: Final = "application/json"
@@ -62,7 +63,9 @@ def resident_routes(kiosk: Kiosk) -> list[BaseRoute]:
         return page(kiosk, request, "poster.html", title=f"title_{gate.direction}", **values)
 
     async def events(request: Request) -> EventStream:
-        return EventStream(kiosk.board, kiosk.seats, shared.newest)
+        if is_own_screen(request):
+            return EventStream(kiosk.board, kiosk.seats, shared.newest)
+        return EventStream(kiosk.board, kiosk.seats, lambda: _from_elsewhere(shared.newest()))
 
     async def ring(request: Request) -> Response:
         _require_json(request)
@@ -71,6 +74,8 @@ def resident_routes(kiosk: Kiosk) -> list[BaseRoute]:
 
     async def answer_question(request: Request) -> Response:
         _require_json(request)
+        if not is_own_screen(request):
+            raise HTTPException(403)  # an answer is recorded as that of whoever stands at the gate
         try:
             pressed = _Pressed.model_validate_json(await request.body())
             order = AnswerQuestion(question=pressed.question, is_yes=pressed.is_yes)
@@ -91,6 +96,11 @@ def resident_routes(kiosk: Kiosk) -> list[BaseRoute]:
         Route("/answer", answer_question, methods=["POST"]),
         Route("/healthz", alive),
     ]
+
+
+def _from_elsewhere(content: Content) -> Content:
+    """Who looks from elsewhere does not stand at the gate: somebody's temperature is not theirs to see."""
+    return {name: value for name, value in content.items() if name != "temperature"}
 
 
 def _require_json(request: Request) -> None:

@@ -73,3 +73,16 @@ class Guardrail:
         if not is_from_here(request):
             return PlainTextResponse("refused: this order comes from another site", 403)
         return None
+
+
+def is_own_screen(request: Request) -> bool:
+    """Whether the page stands on the gate's own screen: asked for on this machine, and by this machine's name.
+
+    The name matters as well: another site's name may be made to point to this machine. Where kiosk.host is an address
+    of the network, this machine's own browser comes from that same address.
+    """
+    if request.client is None:
+        return False
+    host, name = request.client.host, request.url.hostname or ""
+    own_address = (request.scope.get("server") or ("",))[0]
+    return (host in LOOPBACK and name in LOOPBACK) or host == name == own_address

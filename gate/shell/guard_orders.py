@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from gate.core import events as ev
 from gate.core.lane import JOURNAL, Lane, Step, step
-from gate.core.visit_states import Visiting
+from gate.core.visit_states import Visiting, WithGuard
 from gate.screens import (
     AdmitService,
     AnswerBell,
@@ -50,6 +50,7 @@ LaneOrder = (
 
 _OF_A_VISIT: Final = (DecideVisit, IdentifyHousehold, CountPeople, MeasureByHand, SeeMask)
 _NEEDS_RECORD: Final = (DecideVisit, AdmitService)
+_DECIDES_A_REFERRAL: Final = (MeasureByHand, IdentifyHousehold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,10 @@ def take_order(order: LaneOrder, guard: GuardId | None, lane: Lane, at: Instant)
     """What the lane makes of an order. guard: whose token it came with."""
     if is_stale(order, lane):
         return Refusal.STALE
-    if isinstance(order, _NEEDS_RECORD) and JOURNAL in lane.lost:
+    is_a_decision = isinstance(order, _NEEDS_RECORD) or (
+        isinstance(order, _DECIDES_A_REFERRAL) and isinstance(lane.visit, WithGuard)
+    )
+    if is_a_decision and JOURNAL in lane.lost:
         return Refusal.JOURNAL
     event = _event_of(order, guard, at)
     if event is None:

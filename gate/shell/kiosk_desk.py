@@ -54,6 +54,7 @@ log = logging.getLogger(__name__)
 
 LOOK_INTERVAL_S: Final = 2.0
 KIOSK_ABSENT_S: Final = 15.0
+SERVE_AGAIN_S: Final = 10.0
 HINT_SHOWN_S: Final = 4.0
 KIOSK: Final = "kiosk"
 GUARDS: Final = "guards"
@@ -187,11 +188,16 @@ class KioskDesk:
         return still
 
     async def _serve(self) -> None:
-        try:
-            await self._port.serve()
-        except KioskPortError as error:
-            log.error("kiosk_not_served why=%s", error)
-            self._tell_part(KIOSK, is_available=False, why=error.why)
+        told = ""
+        while True:
+            try:
+                await self._port.serve()
+            except KioskPortError as error:
+                if told != error.why:
+                    log.error("kiosk_not_served why=%s", error)
+                told = error.why
+                self._tell_part(KIOSK, is_available=False, why=error.why)
+            await asyncio.sleep(SERVE_AGAIN_S)
 
     async def _look(self) -> None:
         """Now and then: has the guards file changed, how full is the journal."""

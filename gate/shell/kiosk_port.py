@@ -335,4 +335,15 @@ def _remove_stale(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise KioskPortError("not_a_socket", f"{path} is not a socket: move it away, or set kiosk.socket_path")
+        if _somebody_listens(path):
+            raise KioskPortError("in_use", f"{path} is served by another lane: give each its own kiosk.socket_path")
         path.unlink()
+
+
+def _somebody_listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True

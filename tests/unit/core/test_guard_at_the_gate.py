@@ -22,6 +22,7 @@ from gate.core.events import (
 )
 from gate.core.lane import GateMode
 from gate.core.visit_states import Idle, Recording, Visiting, WithGuard
+from gate.core.visit_verdict import SUPERSEDED_MAX
 from model.credentials import RefusalDetail, Scanner, VouchedHousehold
 from model.directory import Isolation
 from model.identities import GuardId, HouseholdId, VisitId
@@ -393,3 +394,11 @@ class TestLostParts:
         assert loses(gate, "thermometer").lane.mode is GateMode.GUARD_ONLY
         assert Scene(lane=lane(scan_only(), known=None)).lane.mode is GateMode.GUARD_ONLY
         assert gate.fire(True).lane.mode is GateMode.WAY_FREE
+
+
+def test_values_typed_over_and_over_make_no_record_too_large() -> None:
+    asked = with_guard_scene()
+    for number in range(60):
+        types_in(asked, 38.0 + number / 100).stored()
+    assert len(asked.decisions[-1].superseded) == SUPERSEDED_MAX
+    assert asked.decisions[-1].first_temperature == asked.decisions[0].first_temperature

@@ -118,6 +118,17 @@ def test_an_answer_that_is_none_is_refused(body: bytes) -> None:
     assert ask(kiosk_with_screen(), "POST", "/answer", content=body, headers=headers).status_code == 422
 
 
+def test_who_does_not_stand_at_the_gate_answers_for_nobody() -> None:
+    kiosk = kiosk_with_screen()
+
+    async def run() -> int:
+        transport = httpx.ASGITransport(app=make_application(kiosk), client=("10.0.0.7", 50_000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8090") as client:
+            return (await client.post("/answer", json={"question": "fever_or_cough", "is_yes": False})).status_code
+
+    assert asyncio.run(run()) == 403
+
+
 @pytest.mark.parametrize(
     ("answer", "status"), [(Answer(is_done=True), 200), (Answer(is_done=False, why=Refusal.STALE), 409)]
 )
@@ -180,10 +191,10 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(kiosk: Kiosk) -> AsyncIterator[Reader]:
+async def reading(kiosk: Kiosk, client: tuple[str, int] = ("127.0.0.1", 50_000)) -> AsyncIterator[Reader]:
     reader = Reader()
     scope = {"type": "http", "method": "GET", "path": "/events/resident", "headers": [(b"host", b"127.0.0.1")]}
-    scope |= {"query_string": b"", "scheme": "http", "server": ("127.0.0.1", 80), "root_path": "", "client": None}
+    scope |= {"query_string": b"", "scheme": "http", "server": ("127.0.0.1", 80), "root_path": "", "client": client}
     served = asyncio.create_task(make_application(kiosk)(scope, reader.receive, reader.send))
     try:
         yield reader
@@ -205,6 +216,18 @@ def test_the_stream_brings_the_newest_at_once_every_change_and_a_beat(monkeypatc
             await reader.until(lambda: reader.events[-1][0] == "beat")
             kiosk.board.take(None)
             await reader.until(lambda: reader.states()[-1] == {"is_alive": False, "face": "dead"})
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("client", "seen"), [("127.0.0.1", True), ("10.0.0.7", False)])
+def test_a_temperature_is_shown_at_the_gate_alone(client: str, seen: bool) -> None:
+    async def run() -> None:
+        kiosk = kiosk_with_screen()
+        kiosk.board.take(screen("go", resident={"body_c": 36.4}))
+        async with reading(kiosk, (client, 50_000)) as reader:
+            await reader.until(lambda: reader.states())
+            assert ("36.4" in json.dumps(reader.states()[-1])) is seen
 
     asyncio.run(run())
 

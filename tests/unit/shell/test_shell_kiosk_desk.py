@@ -347,6 +347,8 @@ def test_what_needs_a_record_is_refused_while_the_journal_is_lost(
         assert [(part.component, part.why) for part in shown.lost] == [("journal", "full")]
         decide = DecideVisit(token=token, visit=visit.number, is_confirmed=True)
         assert wire.order(decide) == refused(Refusal.JOURNAL)
+        by_hand = MeasureByHand(token=token, visit=visit.number, body_c=36.5, site="ear", thermometer="infrared")
+        assert wire.order(by_hand) == refused(Refusal.JOURNAL)
         assert wire.order(FindHousehold(token=token, room=ROOM)) == refused(Refusal.JOURNAL)
         assert wire.order(ReleaseInEmergency()).is_done
 

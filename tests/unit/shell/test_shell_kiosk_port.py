@@ -410,6 +410,16 @@ def test_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "k.sock").read_text() == "somebody's"
 
 
+def test_socket_that_another_lane_serves_is_not_taken_from_it(tmp_path: Path) -> None:
+    with listen(tmp_path / "k.sock"):
+        with pytest.raises(KioskPortError, match="its own kiosk") as raised:
+            listen(tmp_path / "k.sock")
+        assert raised.value.why == "in_use"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as kiosk:
+            kiosk.connect(str(tmp_path / "k.sock"))
+    listen(tmp_path / "k.sock").close()  # stale now: nobody listens any more
+
+
 def test_path_that_is_too_long_is_told_with_what_to_do() -> None:
     with pytest.raises(KioskPortError, match=r"at most 107: set kiosk\.socket_path"):
         listen(Path("/tmp") / ("k" * 103))  # noqa: S108  # never made
