@@ -56,9 +56,7 @@ def test_pin_that_is_refused_changes_nothing(
     assert file.read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    "pin", ["0000", "1234", "4321", "7890", "2580", "1212", "565656", "12a4", "123456789"]
-)
+@pytest.mark.parametrize("pin", ["0000", "1234", "4321", "7890", "2580", "1212", "565656", "12a4", "123456789"])
 def test_pins_that_are_guessed_first_are_bad(pin: str) -> None:
     assert why_pin_is_bad(pin) is not None
 
