@@ -40,7 +40,7 @@ def terminal(settings: Annotated[Path, typer.Argument(help="settings file of one
 
 @app.command(epilog=f"\b\nExamples:\n  gatehouse kiosk /etc/gatehouse/gate-1-in.toml\n\n{EXIT_CODES_HELP}")
 def kiosk(settings: Annotated[Path, typer.Argument(help="settings file of one lane")]) -> None:
-    """Serve the screens of one lane, and its voice, until it is told to end."""
+    """Serve one lane's screens and voice until it is told to end."""
     raise typer.Exit(int(_later("gate.kiosk.__main__", "main")(["--settings", str(settings)])))
 
 
@@ -69,7 +69,10 @@ def simulate(
     seed: Annotated[int, typer.Option(help="the same seed gives the same day")] = 1,
     check: Annotated[bool, typer.Option(help="walk the plan that proves the chain, then end")] = False,
 ) -> None:
-    """Let people walk through a street's gates; what they see is printed as JSON lines."""
+    """Walk people through a street's gates.
+
+    What they see is printed as JSON lines.
+    """
     from simulator.__main__ import main as run_simulator  # brings numpy and pictures with it
 
     words = ["--scene", str(street / "scene.json"), "--people", str(street / "people.json")]

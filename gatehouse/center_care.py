@@ -18,7 +18,10 @@ def backup(
     target: Annotated[Path, typer.Argument(help="new file for the backup; an existing one is never overwritten")],
     as_json: JsonOption = False,
 ) -> None:
-    """Write one moment of the centre's database into a file, also while the centre runs."""
+    """Write one moment of the database into a file.
+
+    The centre may run meanwhile.
+    """
     from center.store.backup import back_up
     from gatehouse.center_settings import load_center_settings
 
@@ -38,7 +41,10 @@ def restore(
     file: Annotated[Path, typer.Argument(help="a backup made by `gatehouse center backup`")],
     as_json: JsonOption = False,
 ) -> None:
-    """Put a backup into the place of the centre's database; refused while the centre runs."""
+    """Put a backup into the place of the database.
+
+    Refused while the centre runs.
+    """
     from center.store.backup import restore as put_back
     from gatehouse.center_settings import load_center_settings
 

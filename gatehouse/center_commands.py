@@ -64,7 +64,10 @@ def import_(
     folder: Annotated[Path, typer.Argument(help="folder with places.csv, households.csv, people.csv, passes.csv")],
     as_json: JsonOption = False,
 ) -> None:
-    """Bring CSV files into the register and build the directory from it; all of them or nothing."""
+    """Bring CSV files into the register, all or nothing.
+
+    The directory is built from it at once.
+    """
     from gatehouse.register import import_register, open_office
 
     with open_office(settings) as office:

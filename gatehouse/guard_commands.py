@@ -77,7 +77,10 @@ def list_guards(
 
 @app.command(epilog=EXAMPLES)
 def remove(guard: GuardArgument, file: FileOption) -> None:
-    """Take a guard off; a terminal ends this guard's duty within seconds."""
+    """Take a guard off.
+
+    A terminal ends this guard's duty within seconds.
+    """
     guards = _read(file)
     left = [each for each in guards if each.guard != guard]
     if len(left) == len(guards):

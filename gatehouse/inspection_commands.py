@@ -38,7 +38,10 @@ def ledger_verify(
     file: Annotated[Path, typer.Argument(help="journal.db of a gate or seal, also of one in use")],
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on one line")] = False,
 ) -> None:
-    """Check every record's hash and place in its chain; exit code 1 when something does not hold."""
+    """Check every record's hash and place in its chain.
+
+    Exit code 1 when something does not hold.
+    """
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "is not there"
         raise CommandTrouble(f"{file} {what}", "name a journal's file, such as /var/lib/gatehouse/gate-1-in/journal.db")
@@ -73,7 +76,10 @@ def doctor(
     settings: Annotated[Path, typer.Argument(help="settings file of a terminal")],
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on one line")] = False,
 ) -> None:
-    """Look a terminal over: settings, keys, clock, wires, bus, disk; exit code 1 when something is wrong."""
+    """Look a terminal over and say what is wrong.
+
+    Settings, keys, clock, wires, bus, disk; exit code 1 when something is wrong.
+    """
     findings = look_over(settings)
     if as_json:
         say_json(

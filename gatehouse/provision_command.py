@@ -34,7 +34,10 @@ def site(
     broker_name: Annotated[list[str] | None, typer.Option(help="name of the broker's machine; may be repeated")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on one line")] = False,
 ) -> None:
-    """Make a site's folder: authority, certificates, root, pass, visitor and directory keys, key list, vault."""
+    """Make a site's folder with everything secret in it.
+
+    Authority, certificates, root, pass, visitor and directory keys, key list, vault.
+    """
     devices = [DeviceId(name) for name in device or []]
     made = provision_site(
         folder, CommunityId(community), devices, now=datetime.now(UTC), broker_names=broker_name or []
@@ -67,7 +70,10 @@ def broker(
     bind: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 for the whole network")] = "0.0.0.0",
     run_as: Annotated[str, typer.Option(help="user that the broker becomes; must be able to read both folders")] = "",
 ) -> None:
-    """Write Mosquitto's configuration and access list; again whenever a device comes or goes, then reload it."""
+    """Write Mosquitto's configuration and access list.
+
+    Again whenever a device comes or goes; then reload Mosquitto.
+    """
     _check_is_there(Site(folder=folder).identity(BROKER_NAME) / "key.pem")
     grants = [_grant(name) for name in dict.fromkeys(device)]
     settings = BrokerSettings(

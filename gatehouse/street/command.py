@@ -62,7 +62,10 @@ def street(
         bool, typer.Option("--aloud", help="let the gates speak by this machine's loudspeaker; else into files")
     ] = False,
 ) -> None:
-    """Start a whole small street: broker, centre, two gates with simulated hardware, residents walking."""
+    """Start a whole small street on this machine.
+
+    Broker, centre, two gates with simulated hardware, residents walking.
+    """
     if language not in (None, "zh", "en"):
         raise CommandTrouble(f"--language {language} is not known", "give zh or en")
     spoken = language_of(language)

@@ -116,6 +116,17 @@ def test_every_command_explains_itself_with_examples_and_exit_codes(
     assert "Exit codes: 0 fine, 1 something wrong was found, 2 wrong usage or input" in said
 
 
+@pytest.mark.parametrize("group", ["", "center", "pass", "provision", "guard", "ledger"])
+def test_a_list_of_commands_cuts_no_line_off(
+    group: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*group.split(), "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "Commands:" in said
+    assert [line for line in said.splitlines() if line.endswith("...") and not line.startswith("Usage:")] == []
+
+
 @pytest.mark.parametrize(
     "words",
     [["nonsense"], ["pass", "issue"], ["street", "--port", "0"], ["street", "--language", "fr"], ["bench", "x"]],
