@@ -51,7 +51,7 @@ from model.clock import ClockTrust, Instant
 from model.directory import Directory
 from model.identities import GuardId, VisitId
 from model.reasons import Reason
-from model.records import BarrierEvent, BarrierRecord, ClockRecord, DutyRecord, ModeRecord, VisitStep
+from model.records import BarrierEvent, BarrierRecord, ClockRecord, DutyRecord, ModeRecord, PassageEnd, VisitStep
 from model.rules import RuleSet
 
 __all__ = ["JOURNAL", "GateMode", "Lane", "Step", "deadline", "step"]
@@ -163,6 +163,9 @@ def _move_barrier(lane: Lane, event: Event) -> tuple[Lane, tuple[Effect, ...]]:
         ended = passage_ended(lane.visit, moved.ended, event.at, _around(lane))
         lane = replace(lane, visit=ended.state, next_number=ended.next_number)
         effects = (*effects, *ended.effects)
+        if moved.ended is PassageEnd.NOT_TAKEN:
+            # The barrier is shut again: the screen must not go on saying "go".
+            effects = (*effects, ShowInstruction(instruction=Instruction.TOO_SLOW))
     if ClearAlarm(kind=AlarmKind.EMERGENCY_RELEASE) in effects and isinstance(lane.visit, Idle):
         effects = (*effects, ShowInstruction(instruction=Instruction.WELCOME))
     return lane, effects

@@ -151,7 +151,7 @@ def _presence(state: VisitState, event: PresenceChanged, around: Surroundings) -
             since = state.absent_since if state.absent_since is not None else event.at
             absent_since = None if event.is_present else since
             return stay(replace(state, is_present=event.is_present, absent_since=absent_since), around)
-        case Closing() if not event.is_present and state.next_code is None:
+        case Closing() if not event.is_present and state.next_code is None and not state.is_shared:
             return _to_idle(state, around, is_present=False)
         case _:
             return stay(replace(state, is_present=event.is_present), around)

@@ -102,7 +102,8 @@ class Passing:
 class Closing:
     """The answer stands on the screen. alarm: cleared at the end. After a passage the next in the queue is served.
 
-    lasting: what was told, where it stays true for as long as the person stands there.
+    lasting: what was told, where it stays true for as long as the person stands there. is_shared: the rest of several
+    who came together are still passing.
     """
 
     until: Instant
@@ -110,6 +111,7 @@ class Closing:
     lasting: Instruction | None = None
     alarm: AlarmKind | None = None
     is_after_passage: bool = False
+    is_shared: bool = False
     next_code: CredentialPresented | None = None
 
 

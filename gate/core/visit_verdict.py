@@ -329,6 +329,7 @@ def passage_ended(state: Passing, end: PassageEnd, at: Instant, around: Surround
         until=Instant(at + around.settings.result_shown_s / 2 + rest_s),
         is_present=state.is_present,
         is_after_passage=end is PassageEnd.TAKEN,
+        is_shared=rest_s > 0.0,
         next_code=state.next_code,
     )
     return VisitMove(state=closing, effects=(stored,), next_number=around.next_number + 1)

@@ -12,6 +12,7 @@ from gate.kiosk.board import Board
 from gate.kiosk.event_stream import Content
 from gate.kiosk.guard_sessions import Ended
 
+CALLS_THE_GUARD: Final = frozenset({"guard_comes", "show_card_to_guard"})
 FOR_GUARDS_ALONE: Final[Mapping[str, object]] = {"visit": None, "passages": []}
 
 
@@ -25,14 +26,18 @@ def guard_content(
         "is_own_screen": is_own_screen,
         "ended": {"why": ended.why.value, "name": ended.name} if ended is not None else None,
         "age_s": round(board.age_s, 2),
+        "somebody_waits": False,
         "screen": None,
     }
     if board.screen is None:
         return told
     screen = board.screen.model_dump(exclude={"v", "revision"})
     screen["lost"] = [lost.model_dump() for lost in board.lost]
+    # Somebody was told that the guard comes; true also where no visit can be shown, because nothing can be recorded.
+    told["somebody_waits"] = board.screen.resident.instruction in CALLS_THE_GUARD
     if not is_signed_in:
         screen |= FOR_GUARDS_ALONE
+        screen["resident"] = {**screen["resident"], "body_c": None}
     return told | {"screen": _plain(screen, zone)}
 
 

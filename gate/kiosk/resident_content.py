@@ -40,10 +40,12 @@ def resident_content(kiosk: Kiosk) -> Content:
         "picture": look.picture,
         "gate": each.say(f"resident.page.gate_{gate.direction}", number=gate.gate_number),
         "instruction": shown.instruction,
-        "title": _title(each, shown, first_step, kiosk.site),
+        "title": each.say("resident.page.nobody_on_duty_title")
+        if _is_nobody_there(screen, look.face)
+        else _title(each, shown, first_step, kiosk.site),
         "place": _place(each, shown, look.face),
         "reason": each.code("reasons", shown.reason) if look.face is not Face.GO else None,
-        "what_now": each.code("resident.what_now", shown.reason) if look.face not in _FORGETTING else None,
+        "what_now": _what_now(each, screen, look.face),
         "possible": _possible(each, shown.possible_at, now),
         "question": _question(each, shown),
         "hint": each.code("hints", shown.hint),
@@ -62,6 +64,11 @@ def resident_content(kiosk: Kiosk) -> Content:
         ],
         "clock": now.isoformat(timespec="seconds"),
     }
+
+
+def _is_nobody_there(screen: ScreenState, face: Face) -> bool:
+    """Whether the guard was called and none has signed in, where guards do sign in: then nobody comes by themselves."""
+    return face is Face.GUARD and bool(screen.guards) and screen.duty is None
 
 
 class _Each:
@@ -97,6 +104,12 @@ def _title(each: _Each, shown: ResidentScreen, first_step: str, site: str) -> Te
         return each.say("resident.places.hold_wrist")
     known = shown.instruction if shown.instruction in LOOKS else "guard_comes"
     return each.say(f"instructions.{known}")
+
+
+def _what_now(each: "_Each", screen: ScreenState, face: Face) -> Texts | None:
+    if _is_nobody_there(screen, face):
+        return each.say("resident.page.nobody_on_duty")
+    return each.code("resident.what_now", screen.resident.reason) if face not in _FORGETTING else None
 
 
 def _place(each: _Each, shown: ResidentScreen, face: Face) -> Texts | None:

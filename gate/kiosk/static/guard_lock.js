@@ -54,6 +54,7 @@ export function wireLock() {
 /** What the stream says of duty, guards and of this browser's own session. */
 export function showLock(view) {
   screen = view.screen;
+  find("lock-waits").hidden = !view.somebody_waits;
   const ended = find("lock-ended");
   const isEnded = view.ended !== null && !view.is_signed_in;
   ended.hidden = !isEnded;

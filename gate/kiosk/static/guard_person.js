@@ -25,6 +25,7 @@ const KNOWN_BY_GUARD = [
 
 let visit = null;
 let screen = null;
+let waits = false;
 let ageS = 0;
 let shownAt = 0;
 let people = null;
@@ -67,6 +68,7 @@ export const openVisit = () => (visit && visit.stage !== "closing" ? visit.numbe
 export function showPerson(view) {
   const before = visit?.number ?? null;
   screen = view.screen;
+  waits = view.somebody_waits;
   ageS = view.age_s;
   shownAt = performance.now();
   visit = screen?.visit ?? null;
@@ -180,7 +182,7 @@ function draw() {
   const person = find("person");
   person.className = visit ? `stage-${visit.stage} outcome-${visit.outcome ?? "none"}` : "stage-nobody";
   const isFree = screen.barrier.is_free;
-  const title = visit ? word("instruction", visit.instruction) : isFree ? t("instruction.way_out_is_free") : t("person.nobody");
+  const title = visit ? word("instruction", visit.instruction) : isFree ? t("instruction.way_out_is_free") : t(waits ? "person.waits" : "person.nobody");
   setText(find("person-title"), title);
   setText(find("person-stage"), visit ? word("stage", visit.stage) : "");
   find("person-stage").hidden = !visit;
@@ -190,7 +192,7 @@ function draw() {
   find("person-reason").hidden = !reason;
   setText(find("person-reason"), reason);
   find("person-asks").hidden = visit !== null && !asks;
-  setText(find("person-asks"), visit ? (asks ? t(asks) : "") : t("person.nobody_words"));
+  setText(find("person-asks"), visit ? (asks ? t(asks) : "") : t(waits ? "person.waits_words" : "person.nobody_words"));
   if (visit) drawWho();
   rebuild(find("person-facts"), [visit, screen.resident.hint, screen.resident.person], facts);
   find("person-facts").hidden = find("person-facts").childElementCount === 0;

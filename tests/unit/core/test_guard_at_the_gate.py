@@ -402,3 +402,19 @@ def test_values_typed_over_and_over_make_no_record_too_large() -> None:
         types_in(asked, 38.0 + number / 100).stored()
     assert len(asked.decisions[-1].superseded) == SUPERSEDED_MAX
     assert asked.decisions[-1].first_temperature == asked.decisions[0].first_temperature
+
+
+def test_screen_says_go_no_longer_than_the_barrier_is_released() -> None:
+    visit = scene(scan_only(), rules=UNMEASURED).comes().shows().stored()
+    assert visit.told() is Instruction.GO
+    visit.waits(5.4)  # nobody walks through
+    assert visit.lane.barrier.release_until is None
+    assert visit.told() is Instruction.TOO_SLOW
+
+
+def test_screen_of_a_crew_says_go_until_the_last_of_them_had_time() -> None:
+    gate = admits(scene().comes(), people=3).stored()
+    gate.now += 1.0
+    gate.door_opens().door_closes().leaves()
+    assert gate.told() is Instruction.GO
+    assert gate.waits(12.0).told() is Instruction.WELCOME

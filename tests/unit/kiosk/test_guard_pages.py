@@ -1,6 +1,7 @@
 """The guard's addresses: whose order it is, once each, and who may see what."""
 
 import asyncio
+import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -446,3 +447,13 @@ def test_scripts_never_put_text_in_as_html() -> None:
     assert len(scripts) > 8
     for script in scripts:
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script.read_text())
+
+
+def test_who_is_not_signed_in_learns_that_somebody_waits_and_nothing_of_them() -> None:
+    browser = Browser()
+    browser.board.take(screen("guard_comes", resident={"reason": "temperature_high", "body_c": 38.4}))
+    content = browser.content()
+    assert content["somebody_waits"] is True
+    assert "38.4" not in json.dumps(content)
+    browser.board.take(screen("welcome"))
+    assert browser.content()["somebody_waits"] is False

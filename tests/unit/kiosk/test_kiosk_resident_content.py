@@ -262,3 +262,17 @@ def test_notices_that_are_current_are_shown_in_what_language_they_have() -> None
 def test_the_screen_of_a_healthy_gate_has_no_banner() -> None:
     assert shown(screen())["banners"] == []
     assert gate().mode == "ready"
+
+
+@pytest.mark.parametrize("is_on_duty", [True, False])
+def test_nobody_is_said_to_come_where_nobody_is_on_duty(is_on_duty: bool) -> None:
+    content = shown(
+        screen(
+            "guard_comes",
+            resident={"reason": "temperature_high"},
+            guards=(GuardShown(guard="li_wei", name="李卫"),),
+            duty=DutyShown(guard="li_wei", name="李卫", since=NOON) if is_on_duty else None,
+        )
+    )
+    assert ("马上就来" in content["title"][0]) is is_on_duty
+    assert ("无人值班" in content["what_now"][0]) is not is_on_duty
