@@ -16,6 +16,9 @@ FORMAT: Final = 1
 PAGE_BYTES: Final = 4096
 WAL_KEPT_BYTES: Final = 1024 * 1024
 
+CACHE_KIB: Final = 512
+"""Of pages, per connection: what is read again is at the right edge. SQLite's own 2 MB would fill up within a day."""
+
 # A record's id is its epoch's number and its seq in one integer: a single B-tree, appended at its right edge.
 SEQ_BITS: Final = 40
 
@@ -45,6 +48,7 @@ def connect_writer(path: Path, *, max_bytes: int, synchronous: str = "FULL") -> 
         connection.execute(f"PRAGMA journal_size_limit={WAL_KEPT_BYTES}")
         connection.execute("PRAGMA secure_delete=ON")  # a purged name is overwritten, not only unlinked
         connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         connection.execute(f"PRAGMA max_page_count={max(max_bytes // PAGE_BYTES, 64)}")
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={APPLICATION_ID};COMMIT;")
@@ -57,6 +61,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     """Open a connection that cannot write; it may be used by any thread under the caller's lock."""
     with sorted_errors(path), _closed_on_error(_connect(path)) as connection:
         connection.execute("PRAGMA query_only=ON")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         check_format(connection, path)
         return connection
 
