@@ -1,4 +1,4 @@
-"""Virtual people walk through a real lane back to back; the long command does it 1,000 times."""
+"""Virtual people walk through a real lane back to back; the long command does it 1,000 times, and looks for drift."""
 
 from pathlib import Path
 

@@ -65,7 +65,7 @@ class VisitsReport:
         ):
             if last_mb > first_mb * GROWTH_AT_MOST + GROWTH_AT_MOST_MB:
                 found.append(f"the {name} grew from {first_mb:.1f} to {last_mb:.1f} MB")
-        if self.latency_drift > DRIFT_AT_MOST:
+        if self.visits >= VISITS_FOR_DRIFT and self.latency_drift > DRIFT_AT_MOST:
             found.append(f"a visit takes {self.latency_drift:.2f} times what it took at first")
         return tuple(found)
 
@@ -77,6 +77,8 @@ class VisitsReport:
 GROWTH_AT_MOST, GROWTH_AT_MOST_MB = 1.02, 2.0
 """A journal's pages and interned words settle; a leak of 2 KB a visit would be beyond this after 1,000 visits."""
 DRIFT_AT_MOST = 1.5
+VISITS_FOR_DRIFT = 200
+"""With fewer, a tenth of them is so few that the machine's other work decides."""
 
 
 class SeenGate(Gate):
