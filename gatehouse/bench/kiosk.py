@@ -28,9 +28,9 @@ from model.identities import DeviceId
 DEVICE: Final = DeviceId("gate-1")
 PAGES: Final = 200
 BABBLE_BYTES_PER_S: Final = 1_000_000
-ROUNDS: Final = 4
-SCANS_PER_ROUND: Final = 25
-IDLE_S: Final = 5.0
+ROUNDS: Final = 3
+SCANS_PER_ROUND: Final = 10
+IDLE_S: Final = 3.0
 RATIO_AT_MOST: Final = 1.5
 MEMORY_AT_MOST_MB: Final = 60.0
 _PIECE: Final = b"\xb7" * 4_999 + b"\r"
