@@ -188,7 +188,13 @@ def _merge_lib_into_usr(tree: Path) -> None:
 
 
 def _library_folders(tree: Path) -> list[Path]:
-    return sorted(tree.glob("usr/lib/*-linux-gnu*"))
+    """Where libraries were unpacked: the folders of the architecture, and those of packages with one of their own.
+
+    libpulse0, which espeak-ng needs, looks for libpulsecommon in usr/lib/ARCHITECTURE/pulseaudio by an absolute path.
+    """
+    folders = sorted(tree.glob("usr/lib/*-linux-gnu*"))
+    own = sorted({library.parent for folder in folders for library in folder.glob("*/*.so*")})
+    return folders + own
 
 
 def _wrap_broker(home: Path, tree: Path) -> str:
@@ -200,7 +206,9 @@ def _wrap_voice(home: Path, tree: Path) -> str:
     """A wrapper that also tells espeak-ng where its voices lie, unless they were the system's own already."""
     voices = next(iter(tree.glob("usr/lib/*-linux-gnu*/espeak-ng-data")), None)
     variables = "" if voices is None else f'ESPEAK_DATA_PATH="{voices.parent}" '
-    return _wrap(home, tree, tree / "usr/bin/espeak-ng", variables)
+    wrapper = _wrap(home, tree, tree / "usr/bin/espeak-ng", variables)
+    run_command([wrapper, "--version"], at_most_s=30, purpose="Trying the voice")
+    return wrapper
 
 
 def _wrap(home: Path, tree: Path, program: Path, variables: str) -> str:

@@ -116,6 +116,8 @@ def test_an_unpacked_voice_is_told_where_its_libraries_and_voices_lie(
         program.write_text('#!/bin/sh\necho "$ESPEAK_DATA_PATH|$LD_LIBRARY_PATH|$1"\n')
         program.chmod(0o755)
         (tree / "usr/lib/x86_64-linux-gnu/espeak-ng-data").mkdir(parents=True)
+        (tree / "usr/lib/x86_64-linux-gnu/pulseaudio").mkdir()
+        (tree / "usr/lib/x86_64-linux-gnu/pulseaudio/libpulsecommon-16.1.so").touch()
 
     monkeypatch.setattr(native, "_find_or_unpack", lambda home: {"GATEHOUSE_MOSQUITTO": sys.executable})
     monkeypatch.setattr(native, "_system_program", lambda name: None)
@@ -124,7 +126,25 @@ def test_an_unpacked_voice_is_told_where_its_libraries_and_voices_lie(
     voice = native.native_environment(tmp_path)["GATEHOUSE_ESPEAK"]
     said = subprocess.run([voice, "ni hao"], capture_output=True, text=True, timeout=10, check=True).stdout
     libraries = tmp_path / ".gatehouse/apt/usr/lib/x86_64-linux-gnu"
-    assert said == f"{libraries}|{libraries}|ni hao\n"
+    assert said == f"{libraries}|{libraries}:{libraries}/pulseaudio|ni hao\n"
+
+
+def test_an_unpacked_voice_that_does_not_run_is_told_and_counts_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def unpack(work: Path, tree: Path, packages: list[str]) -> None:
+        program = tree / "usr/bin/espeak-ng"
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\necho 'error while loading shared libraries: libx.so' >&2\nexit 127\n")
+        program.chmod(0o755)
+
+    monkeypatch.setattr(native, "_find_or_unpack", lambda home: {"GATEHOUSE_MOSQUITTO": sys.executable})
+    monkeypatch.setattr(native, "_system_program", lambda name: None)
+    monkeypatch.setattr(native, "_need_apt", lambda packages: None)
+    monkeypatch.setattr(native, "_unpack", unpack)
+    assert native.native_environment(tmp_path) == {"GATEHOUSE_MOSQUITTO": sys.executable}
+    told = capfd.readouterr()
+    assert "loading shared libraries" in told.out + told.err
 
 
 def test_help_needs_no_installation(tmp_path: Path) -> None:
