@@ -13,8 +13,10 @@ from config.toml_files import Section, did_you_mean, read_table, validate
 from model.credentials import Colour
 from model.directory import Isolation
 from model.identities import CommunityId
+from model.passing import Direction
 from model.reasons import Outcome, Reason
-from model.rules import ALWAYS_DENIED, Check, ColourRule, Direction, RuleSet
+from model.rule_set import Check, ColourRule, RuleSet
+from model.rules import ALWAYS_DENIED
 from model.temperature import Celsius, Site, SiteRule, TemperatureRules, Viewer
 
 _NEVER_FAILURES = frozenset(

@@ -52,7 +52,7 @@ from journal.errors import JournalError, JournalUnavailable
 from journal.late import AnyJournal, LateJournal
 from journal.store import Journal
 from model.clock import ClockTrust
-from model.rules import RuleSet
+from model.rule_set import RuleSet
 from model.temperature import Site
 from model.version import VERSION
 from mqtt.errors import BusError

@@ -6,7 +6,7 @@ from model.clock import ClockTrust, Instant
 from model.credentials import CodeCheck, Scanner
 from model.directory import Directory
 from model.identities import GuardId, HouseholdId, VisitId
-from model.rules import RuleSet
+from model.rule_set import RuleSet
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import HandReading, ThermometerReading
 

@@ -52,7 +52,7 @@ from model.directory import Directory
 from model.identities import GuardId, VisitId
 from model.reasons import Reason
 from model.records import BarrierEvent, BarrierRecord, ClockRecord, DutyRecord, ModeRecord, PassageEnd, VisitStep
-from model.rules import RuleSet
+from model.rule_set import RuleSet
 
 __all__ = ["JOURNAL", "GateMode", "Lane", "Step", "deadline", "step"]
 

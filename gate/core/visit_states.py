@@ -11,7 +11,7 @@ from model.clock import Instant
 from model.directory import Directory
 from model.identities import GuardId, VisitId
 from model.records import DecisionRecord, StepDone, VisitStep
-from model.rules import RuleSet
+from model.rule_set import RuleSet
 from model.temperature import TemperatureJudgement
 
 THERMOMETER: Final = "thermometer"

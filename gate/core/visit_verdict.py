@@ -42,6 +42,7 @@ from gate.core.visit_states import (
 )
 from model.clock import Instant
 from model.credentials import VerifiedCode, household_of
+from model.facts import Facts
 from model.identities import VisitId
 from model.reasons import Outcome, Reason
 from model.records import (
@@ -53,7 +54,7 @@ from model.records import (
     VisitStep,
     consumed_by,
 )
-from model.rules import Decision, Facts, decide
+from model.rules import Decision, decide
 from model.temperature import TemperatureOutcome, judge_by_hand
 
 # Raised with the stored decision, cleared when the visit ends.

@@ -11,9 +11,10 @@ from center.web.language import Language, texts_of
 from model.clock import ClockTrust
 from model.credentials import CheckStage, Colour, PassKind, RefusalDetail, Scanner
 from model.directory import Isolation, PassStatus
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import PassageEnd, VisitStep
-from model.rules import Check, Direction
+from model.rule_set import Check
 from model.temperature import IndeterminateWhy, SensorFault, Site, TemperatureOutcome
 
 WEB = Path(__file__).resolve().parents[3] / "center" / "web"

@@ -10,9 +10,12 @@ from config.problems import SettingsError
 from config.rules import load_rules
 from model.credentials import Colour, Pass, PassFlags, PassKind, VerifiedCode
 from model.directory import Directory, HouseholdEntry, Isolation
+from model.facts import Facts
 from model.identities import CommunityId, GateNumber, HouseholdId, KeyId, PassId
+from model.passing import Direction
 from model.reasons import Outcome, Reason
-from model.rules import Check, Direction, Facts, RuleSet, decide
+from model.rule_set import Check, RuleSet
+from model.rules import decide
 from model.temperature import Site, Viewer
 
 COMMUNITIES = Path(config.__file__).parent / "communities"
