@@ -247,6 +247,14 @@ class Journal:
             row = self._file.reader.execute("SELECT value FROM state WHERE key=?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
+    def get_states(self, prefix: str) -> dict[str, str]:
+        """All values whose keys begin so, by key."""
+        with self._read_lock, sorted_errors(self.path):
+            rows = self._file.reader.execute(
+                "SELECT key, value FROM state WHERE substr(key, 1, ?) = ?", (len(prefix), prefix)
+            ).fetchall()
+        return {str(key): str(value) for key, value in rows}
+
     def room(self) -> Room:
         """How full the journal is, its disk included."""
         with self._read_lock, sorted_errors(self.path):

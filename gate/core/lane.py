@@ -120,6 +120,7 @@ def step(lane: Lane, event: Event) -> Step:
     if isinstance(event, (ComponentChanged, ClockChanged, DirectoryReplaced, RulesReplaced)):
         return _changed(lane, event)
     if isinstance(event, TimeTold):
+        # Neither a record nor a screen: nothing changed but what the next decision is judged by.
         return Step(lane=replace(lane, course=WallCourse(since=event.at, wall=event.wall)), effects=())
     if isinstance(event, ExitRequested):
         return _exit_requested(lane, event.at)

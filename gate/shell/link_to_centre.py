@@ -20,7 +20,8 @@ from model.records import ConsumedCode
 from model.version import VERSION
 from mqtt.errors import BusError
 from mqtt.link import Link, LinkSettings, Received, Sent
-from mqtt.messages import Availability, Mode, Status, StatusWhy, Used
+from mqtt.messages import Availability, Mode, OutingClaim, Status, StatusWhy, Used
+from mqtt.outing_claims import OnDone, OutingClaims
 from mqtt.publisher import Publisher
 from mqtt.reporter import Conditions, StateReporter
 from mqtt.topics import CENTER_STATUS, Address, Verb
@@ -65,6 +66,7 @@ class LinkToCentre:
         self._reporter = StateReporter(journal, self._link, clock=clock.timestamp)
         self._centre_birth: int | None = None
         self._centre_timer: threading.Timer | None = None
+        self._claims = OutingClaims(self._link)
         self._link.handle(CENTER_STATUS, self._on_centre_status)
         self._link.handle(address.directories(), self._on_directory)
         self._link.handle(address.others_used(), self._on_used)
@@ -107,6 +109,10 @@ class LinkToCentre:
         message = Used(pass_id=pass_id, step=step)
         if self._link.publish(self._address.topic(Verb.USED), message.encode()) is not Sent.SENT:
             log.info("used_not_told")
+
+    def claim_outing(self, claim: OutingClaim, on_done: OnDone) -> None:
+        """Ask the centre for an outing; on_done is called exactly once, on any thread."""
+        self._claims.claim(claim, on_done)
 
     # below: the link's thread, which must not die and must not wait long
 
