@@ -254,7 +254,7 @@ def _not_stored(state: Recording, at: Instant, around: Surroundings) -> VisitMov
 def with_guard(state: WithGuard, event: Event, around: Surroundings) -> VisitMove:
     record = state.record
     match event:
-        case GuardDecided() if event.is_confirmed and _is_no_guards_word(record):
+        case GuardDecided() if event.is_confirmed and is_no_guards_word(record):
             return stay(state, around)
         case GuardDecided() if event.visit in (None, record.visit):
             outcome = Outcome.GRANTED if event.is_confirmed else Outcome.DENIED
@@ -282,7 +282,7 @@ def with_guard(state: WithGuard, event: Event, around: Surroundings) -> VisitMov
             return stay(state, around)
 
 
-def _is_no_guards_word(record: DecisionRecord) -> bool:
+def is_no_guards_word(record: DecisionRecord) -> bool:
     """An isolated household goes out by a window or in an emergency, which the guard states; never on a word alone."""
     return record.decision.reason is Reason.HOUSEHOLD_ISOLATED and record.facts.direction is Direction.OUT
 
