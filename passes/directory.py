@@ -17,6 +17,7 @@ from passes.claims import STATUS_INDEX_LIMIT
 from passes.documents import DocumentKind, open_document, require_in_force
 from passes.errors import DocumentFault, DocumentRefused, EncodingInvalid
 from passes.keys import KeyList, KeyRole, SigningKey
+from passes.rule_entries import schedules_in, schedules_out, windows_in, windows_out
 
 MAX_DIRECTORY_BYTES = 4 * 1024 * 1024
 """Ten times a directory of 20,000 households with its sealed part."""
@@ -24,6 +25,7 @@ MAX_HOUSEHOLDS = 100_000
 MAX_STATUS_BYTES = (STATUS_INDEX_LIMIT + 1) // 4
 
 _KIND, _COMMUNITY, _VERSION, _ISSUED_AT, _STATUSES, _DISTANCES, _STATES, _SEALED = range(8)
+_WINDOWS, _SCHEDULES = 9, 10
 _HOUSEHOLD_LIMIT = 2**31 - 1
 _NUMBER_LIMIT = 2**32 - 1
 _ISOLATION_SHIFT = 4
@@ -56,6 +58,10 @@ def sign_directory(directory: Directory, key: SigningKey, sealed: bytes | None =
     }
     if sealed is not None:
         content[_SEALED] = sealed
+    if directory.windows:
+        content[_WINDOWS] = windows_out(directory.windows)
+    if directory.schedules:
+        content[_SCHEDULES] = schedules_out(directory.schedules.values())
     payload = cbor.encode(content)
     _read(payload)
     encoded = key.sign(payload)
@@ -100,6 +106,8 @@ def _read(payload: bytes) -> tuple[Directory, bytes | None]:
         issued_at=datetime.fromtimestamp(cbor.as_int(content.get(_ISSUED_AT), 0, _NUMBER_LIMIT), UTC),
         statuses=statuses,
         households=MappingProxyType(dict(_entries(distances, states))),
+        windows=MappingProxyType(windows_in(content.get(_WINDOWS, []))),
+        schedules=MappingProxyType(schedules_in(content.get(_SCHEDULES, []))),
     )
     sealed = content.get(_SEALED)
     return directory, None if sealed is None else cbor.as_bytes(sealed)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from center.accounts import audit
 from center.clock import NowMs, from_ms, now_ms
 from center.errors import RegisterEmpty
+from center.registry.rule_lists import RuleLists, read_rule_lists
 from center.store.database import Store
 from center.store.schema import DirectoryChunk, DirectoryVersion, Gate, Household, IssuedPass, Person, Place
 from model.credentials import Colour
@@ -78,9 +79,10 @@ class DirectoryIssue:
                 .limit(1)
             ).first()
             statuses, households, view = _register(connection)
+            lists = read_rule_lists(connection, now_ms=self._now())
             if last is None and not households:
                 raise RegisterEmpty("no directory: the register is empty; import it, or check the database URL")
-            content_hash = _content_hash(self._community, statuses, households, view, sorted(self._gate_keys))
+            content_hash = _content_hash(self._community, statuses, households, view, sorted(self._gate_keys), lists)
             now = self._now()
             is_old = last is None or from_ms(now) - from_ms(last.issued_at_ms) >= REFRESH_AFTER
             newest = last.version if last is not None else 0
@@ -89,7 +91,7 @@ class DirectoryIssue:
                 log.warning("directory_version_forgotten ours=%d held_by_gates=%d", newest, held)
             if last is None or last.content_hash != content_hash or is_old or even_if_same or held > newest:
                 version = max(newest, held) + 1
-                self._issue(connection, version, now, content_hash, statuses, households, view)
+                self._issue(connection, version, now, content_hash, statuses, households, view, lists)
                 audit.note(
                     connection,
                     at_ms=now,
@@ -116,6 +118,7 @@ class DirectoryIssue:
         statuses: bytes,
         households: Mapping[HouseholdId, HouseholdEntry],
         view: Mapping[HouseholdId, GuardEntry],
+        lists: RuleLists,
     ) -> None:
         directory = Directory(
             community=self._community,
@@ -123,6 +126,8 @@ class DirectoryIssue:
             issued_at=from_ms(now),
             statuses=statuses,
             households=households,
+            windows=lists.windows,
+            schedules=lists.schedules,
         )
         sealed = None
         if self._gate_keys:
@@ -198,8 +203,11 @@ def _content_hash(
     households: Mapping[HouseholdId, HouseholdEntry],
     view: Mapping[HouseholdId, GuardEntry],
     recipients: list[DeviceId],
+    lists: RuleLists,
 ) -> str:
     digest = sha256(repr((community, statuses, recipients)).encode())
+    if lists.windows or lists.schedules:
+        digest.update(repr((lists.windows, sorted(lists.schedules.items(), key=lambda each: each[0]))).encode())
     for number, entry in households.items():
         shown = view[number] if recipients else None
         digest.update(repr((number, entry.colour.value, entry.isolation.value, shown)).encode())

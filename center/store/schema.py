@@ -75,6 +75,37 @@ class IssuedPass(Base):
     revoked_why: Mapped[str | None] = mapped_column(String(200))
 
 
+class IsolationWindow(Base):
+    """A stretch of time in which an isolated household may do one thing. kind: of model.windows."""
+
+    __tablename__ = "isolation_windows"
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    household_id: Mapped[int] = mapped_column(ForeignKey("households.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    begins_ms: Mapped[int] = mapped_column(BigInteger)
+    ends_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class Employer(Base):
+    """listing: none, red or black (红黑榜)."""
+
+    __tablename__ = "employers"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(64))
+    listing: Mapped[str] = mapped_column(String(8))
+
+
+class WorkSchedule(Base):
+    """When somebody works, as schedules.csv states it; the number stands in work certificates."""
+
+    __tablename__ = "work_schedules"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    employer_id: Mapped[int] = mapped_column(Integer)
+    shifts: Mapped[str] = mapped_column(String(128))
+    weekdays: Mapped[str] = mapped_column(String(8))
+    rota: Mapped[str] = mapped_column(String(32))
+
+
 class Record(Base):
     """One record of a device, as received. A purge empties personal and salt; body and hashes are never edited."""
 

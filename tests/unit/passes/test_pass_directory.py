@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from model.credentials import Colour
 from model.directory import Directory, HouseholdEntry, Isolation, PassStatus
 from model.identities import CommunityId, DeviceId, HouseholdId
+from model.shifts import EmployerId, Listing, Rota, Schedule, ScheduleId, Shift
+from model.windows import Window, WindowKind
 from passes.directory import DirectoryDocument, open_directory, pack_statuses, sign_directory
 from passes.directory_chunks import (
     MAX_CHUNK_BYTES,
@@ -24,8 +26,9 @@ from passes.directory_chunks import (
     split_directory,
 )
 from passes.directory_file import load_last_good, save_last_good
-from passes.errors import DocumentFault, DocumentRefused
+from passes.errors import DocumentFault, DocumentRefused, EncodingInvalid
 from passes.keys import SigningKey
+from passes.rule_entries import schedules_in, windows_in
 from passes.sealed import GuardEntry, SealedPartRefused, open_guard_view, seal_guard_view
 from simulator.mutant_world import COMMUNITY, NOW, World
 
@@ -281,3 +284,63 @@ def test_gate_with_another_curve_is_named() -> None:
         seal_guard_view(
             VIEW, {DeviceId("g"): generate_private_key(SECP384R1()).public_key()}, community=COMMUNITY, version=1
         )
+
+
+FULL = replace(
+    directory_of(4),
+    windows={
+        HouseholdId(4): (
+            Window(kind=WindowKind.CLINIC, begins=ISSUED, ends=ISSUED + timedelta(hours=2)),
+            Window(kind=WindowKind.COME_HOME, begins=ISSUED, ends=ISSUED + timedelta(days=1)),
+        )
+    },
+    schedules={
+        ScheduleId(3): Schedule(
+            schedule=ScheduleId(3),
+            employer=EmployerId(12),
+            listing=Listing.BLACK,
+            shifts=(Shift(begins=time(8), ends=time(17, 30)), Shift(begins=time(20), ends=time(4))),
+            weekdays=frozenset({0, 6}),
+            rota=Rota(days_on=3, days_off=1, counted_from=date(2020, 2, 1)),
+        ),
+        ScheduleId(4): Schedule(schedule=ScheduleId(4), employer=EmployerId(1)),
+    },
+)
+
+
+def test_windows_and_schedules_survive() -> None:
+    document = open_directory(sign_directory(FULL, SIGNER), keys=KEYS, community=COMMUNITY)
+    assert document.directory == FULL
+
+
+def test_a_directory_without_them_is_the_same_bytes_as_before_there_were_any() -> None:
+    plain = replace(FULL, windows={}, schedules={})
+    assert sign_directory(plain, SIGNER) == sign_directory(directory_of(4), SIGNER)
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [[[0, 1, 5, 6]], [[1, 5, 5, 6]], [[1, 1, -1, 6]], [[1, 1, 5]], "x", [[1, True, 5, 6]]],
+    ids=["no household", "unknown kind", "before 1970", "cut short", "no list", "a boolean"],
+)
+def test_a_window_that_says_something_else_is_refused(windows: object) -> None:
+    with pytest.raises(EncodingInvalid):
+        windows_in(windows)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        [0, 1, 0, [], 127, []],
+        [1, 1, 3, [], 127, []],
+        [1, 1, 0, [[1440, 5]], 127, []],
+        [1, 1, 0, [], 128, []],
+        [1, 1, 0, [], 127, [0, 1, 737456]],
+        [1, 1, 0, [], 127, [40, 40, 737456]],
+        [1, 1, 0, [], 127, [3, 1]],
+        [1, 1, 0, [[0, 1]] * 7, 127, []],
+    ],
+)
+def test_a_schedule_that_says_something_else_is_refused(schedule: object) -> None:
+    with pytest.raises(EncodingInvalid):
+        schedules_in([schedule])
