@@ -27,6 +27,7 @@ from passes.keys import KeyList
 log = logging.getLogger(__name__)
 
 DIRECTORY_REFUSED: Final = "directory_refused"
+WORDS_MAX: Final = 500
 
 
 class RulesUnreadable(Exception):
@@ -63,7 +64,8 @@ class SetReader:
         try:
             rules = self._read_rules(text)
         except RulesUnreadable as error:
-            raise DocumentRefused(DocumentFault.RULES_INVALID, str(error)) from error
+            words = " ".join(str(error).split())[:WORDS_MAX]  # one line of the log
+            raise DocumentRefused(DocumentFault.RULES_INVALID, words) from error
         if rules.community != self.community:
             raise DocumentRefused(DocumentFault.OTHER_COMMUNITY, f"rules of {rules.community}")
         return rules
