@@ -3,9 +3,21 @@
 Enums of the model are kept as their values, so that a database stays readable with any tool.
 """
 
+from datetime import date
 from typing import Final
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Named constraints: a migration must be able to drop them on both databases.
@@ -261,3 +273,14 @@ class DirectoryChunk(Base):
     version: Mapped[int] = mapped_column(ForeignKey("directory_versions.version"), primary_key=True)
     chunk: Mapped[int] = mapped_column(Integer, primary_key=True)
     payload: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class PublishedRules(Base):
+    """A version of the community's rules, byte for byte. valid_from: its first day, in the community's own time."""
+
+    __tablename__ = "published_rules"
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    valid_from: Mapped[date] = mapped_column(Date)
+    text: Mapped[bytes] = mapped_column(LargeBinary)
+    published_at_ms: Mapped[int] = mapped_column(BigInteger)
+    published_by: Mapped[str] = mapped_column(String(64))

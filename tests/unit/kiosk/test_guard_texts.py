@@ -27,6 +27,7 @@ OTHER_PARTS = (
     "centre",
     "clock",
     "directory",
+    "directory_refused",
     "kiosk",
     "guards",
     "program",

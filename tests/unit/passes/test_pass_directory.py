@@ -15,10 +15,19 @@ from model.directory import Directory, HouseholdEntry, Isolation, PassStatus
 from model.identities import CommunityId, DeviceId, HouseholdId
 from model.shifts import EmployerId, Listing, Rota, Schedule, ScheduleId, Shift
 from model.windows import Window, WindowKind
-from passes.directory import DirectoryDocument, open_directory, pack_statuses, sign_directory
+from passes import cbor
+from passes.directory import (
+    MAX_RULES_TEXT_BYTES,
+    MAX_RULES_TEXTS,
+    DirectoryDocument,
+    open_directory,
+    pack_statuses,
+    sign_directory,
+)
 from passes.directory_chunks import (
     MAX_CHUNK_BYTES,
     MAX_UNFINISHED,
+    ChunkHeld,
     ChunkRefused,
     ChunkTaken,
     DirectoryAssembler,
@@ -26,6 +35,7 @@ from passes.directory_chunks import (
     split_directory,
 )
 from passes.directory_file import load_last_good, save_last_good
+from passes.envelope import open_envelope
 from passes.errors import DocumentFault, DocumentRefused, EncodingInvalid
 from passes.keys import SigningKey
 from passes.rule_entries import schedules_in, windows_in
@@ -59,7 +69,8 @@ def chunks_of(version: int, padding: int = 150_000, key: SigningKey = SIGNER) ->
 
 
 def assembler(held_version: int = 0) -> DirectoryAssembler:
-    return DirectoryAssembler(keys=KEYS, community=COMMUNITY, held_version=held_version)
+    held = document_of(held_version) if held_version else None
+    return DirectoryAssembler(keys=KEYS, community=COMMUNITY, held=held)
 
 
 def fault(outcome: object) -> DocumentFault:
@@ -146,12 +157,60 @@ def test_chunk_of_another_key_role_community_or_time_is_refused() -> None:
     assert fault(elsewhere.offer(genuine, NOW)) is DocumentFault.OTHER_COMMUNITY
 
 
-def test_older_or_equal_version_is_refused() -> None:
+def test_older_version_is_refused() -> None:
     subject = assembler(held_version=5)
-    for version in (1, 4, 5):
+    for version in (1, 4):
         assert fault(subject.offer(chunks_of(version, 10)[0], NOW)) is DocumentFault.NOT_NEWER
     assert isinstance(subject.offer(chunks_of(6, 10)[0], NOW), DirectoryComplete)
-    assert fault(subject.offer(chunks_of(6, 10)[0], NOW)) is DocumentFault.NOT_NEWER
+    assert fault(subject.offer(chunks_of(5, 10)[0], NOW)) is DocumentFault.NOT_NEWER
+
+
+def test_held_document_is_known_again_and_another_of_its_number_is_refused() -> None:
+    subject = assembler(held_version=5)
+    [held] = split_directory(document_of(5).encoded, community=COMMUNITY, version=5, key=SIGNER)
+    assert subject.offer(held, NOW) == ChunkHeld(version=5)
+    assert fault(subject.offer(chunks_of(5, 10)[0], NOW)) is DocumentFault.VERSION_REUSED
+    assert isinstance(subject.offer(chunks_of(6, 10)[0], NOW), DirectoryComplete)
+    assert subject.offer(chunks_of(6, 10)[0], NOW) == ChunkHeld(version=6)
+    assert fault(subject.offer(chunks_of(6, 11)[0], NOW)) is DocumentFault.VERSION_REUSED
+
+
+def test_a_whole_document_that_its_taker_refuses_leaves_the_held_one() -> None:
+    def refuse_7(document: DirectoryDocument) -> None:
+        if document.directory.version == 7:
+            raise DocumentRefused(DocumentFault.RULES_INVALID, "not this one")
+
+    subject = DirectoryAssembler(keys=KEYS, community=COMMUNITY, held=document_of(5), require=refuse_7)
+    assert fault(subject.offer(chunks_of(7, 10)[0], NOW)) is DocumentFault.RULES_INVALID
+    assert subject.held_version == 5
+    assert isinstance(subject.offer(chunks_of(6, 10)[0], NOW), DirectoryComplete)
+
+
+def test_rules_travel_byte_for_byte_and_an_older_gate_passes_them_over() -> None:
+    texts = (b"version = 1\n", "# 红星\r\nversion = 2".encode())
+    encoded = sign_directory(directory_of(3), SIGNER, rules_texts=texts)
+    document = open_directory(encoded, keys=KEYS, community=COMMUNITY)
+    assert document.rules_texts == texts
+    assert document.directory == directory_of(3)
+    assert document_of(3).rules_texts == ()
+    # What a gate without this entry reads is the very document without it.
+    without = cbor.as_map(cbor.decode(open_envelope(sign_directory(directory_of(3), SIGNER)).payload))
+    with_rules = cbor.as_map(cbor.decode(open_envelope(encoded).payload))
+    assert {key: value for key, value in with_rules.items() if key != 8} == without
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [(bytes(MAX_RULES_TEXT_BYTES + 1),), (b"",), (b"a",) * (MAX_RULES_TEXTS + 1), ("a text",)],
+    ids=["too_long", "empty", "too_many", "no_bytes"],
+)
+def test_rules_beyond_their_limits_are_neither_signed_nor_taken(texts: tuple[bytes, ...]) -> None:
+    with pytest.raises(EncodingInvalid):
+        sign_directory(directory_of(3), SIGNER, rules_texts=texts)
+    content = dict(cbor.as_map(cbor.decode(open_envelope(document_of(3).encoded).payload)))
+    encoded = SIGNER.sign(cbor.encode({**content, 8: list(texts)}))
+    with pytest.raises(DocumentRefused, match="malformed"):
+        open_directory(encoded, keys=KEYS, community=COMMUNITY)
 
 
 def test_version_that_completes_first_overtakes_an_older_one_on_its_way() -> None:
