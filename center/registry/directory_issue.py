@@ -81,10 +81,10 @@ class DirectoryIssue:
                 .limit(1)
             ).first()
             statuses, households, view = _register(connection)
-            lists = read_rule_lists(connection, now_ms=self._now())
             if last is None and not households:
                 raise RegisterEmpty("no directory: the register is empty; import it, or check the database URL")
             now = self._now()
+            lists = read_rule_lists(connection, now_ms=now)
             rules_texts = texts_for_gates(connection, from_ms(now))
             content_hash = _content_hash(
                 self._community, statuses, households, view, sorted(self._gate_keys), lists, rules_texts
