@@ -24,7 +24,7 @@ from mqtt.topics import CENTER_DEVICE
 CHECKOUT = Path(__file__).resolve().parents[2]
 GATE = DeviceId("gate-1-out")
 COLOUR_WITHIN_S = 10.0
-STATE_WITHIN_S = 20.0
+STATE_WITHIN_S = 40.0
 COMMAND_WITHIN_S = 60.0
 ANSWER_WITHIN_S = 1.5
 HOUSEHOLD = 10_101
