@@ -9,11 +9,12 @@ is answered: each gate then decides alone and says so, where a yes of a centre t
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from typing import Final, NamedTuple
+from typing import Final
 
 from sqlalchemy import Connection, delete, insert, update
 
 from center.clock import NowMs, from_ms, now_ms, to_ms
+from center.outings.arrivals import AnswerGiven, ClaimArrived
 from center.outings.rows import DAY_MS, OutingRow, RulesSource, State, held_outings, row_of
 from center.store.database import Store
 from center.store.schema import HouseholdOuting
@@ -32,22 +33,6 @@ KEPT_MS: Final = 62 * DAY_MS
 _MINUTE_MS: Final = 60_000
 
 log = logging.getLogger(__name__)
-
-
-class ClaimArrived(NamedTuple):
-    """A claim as a device's topic brought it."""
-
-    compound: str
-    device: str
-    claim: OutingClaim
-
-
-class AnswerGiven(NamedTuple):
-    """An answer for the device that asked."""
-
-    compound: str
-    device: str
-    answer: OutingAnswer
 
 
 class ClaimBook:

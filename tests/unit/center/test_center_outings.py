@@ -18,7 +18,8 @@ from center.desk.notices import outings_over_quota
 from center.ingest.arrivals import EventArrived
 from center.ingest.keeper import RecordKeeper
 from center.outings import settle as settling
-from center.outings.claims import CLAIMS_PER_MINUTE_MAX, KEPT_MS, AnswerGiven, ClaimArrived, ClaimBook
+from center.outings.arrivals import AnswerGiven, ClaimArrived
+from center.outings.claims import CLAIMS_PER_MINUTE_MAX, KEPT_MS, ClaimBook
 from center.outings.overdue import overdue
 from center.outings.returns import Departure, Homecoming, Standing, standings
 from center.outings.settle import OutingSettler
