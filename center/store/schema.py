@@ -239,7 +239,7 @@ class HouseholdOuting(Base):
     people_back: Mapped[int] = mapped_column(Integer, default=0)
     is_over_quota: Mapped[bool] = mapped_column(default=False)
 
-    __table_args__ = (Index(None, "household", "started_at_ms"), Index(None, "state", "due_back_ms"))
+    __table_args__ = (Index(None, "household", "state"), Index(None, "state", "due_back_ms"))
 
 
 class DirectoryVersion(Base):

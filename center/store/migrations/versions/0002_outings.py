@@ -28,5 +28,5 @@ def upgrade() -> None:
         sa.Column("is_over_quota", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("claim", name=op.f("pk_outings")),
     )
-    op.create_index(op.f("ix_outings_household_started_at_ms"), "outings", ["household", "started_at_ms"], unique=False)
+    op.create_index(op.f("ix_outings_household_state"), "outings", ["household", "state"], unique=False)
     op.create_index(op.f("ix_outings_state_due_back_ms"), "outings", ["state", "due_back_ms"], unique=False)
