@@ -11,8 +11,8 @@ from center.outings.rows import LEFT, State
 from center.store.schema import HouseholdOuting, Record
 from journal.body import parse_body
 from journal.errors import RecordInvalid
+from model.passing import Direction
 from model.reasons import Outcome
-from model.rules import Direction
 
 _LOOKUP_MAX: Final = 500
 _HOMECOMINGS_MAX: Final = 2_000

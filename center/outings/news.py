@@ -8,9 +8,9 @@ from center.clock import is_plausible, to_ms
 from center.ingest.extract import KIND_DECISION, KIND_PASSAGE, Columns
 from model.identities import ClaimId
 from model.outings import PEOPLE_MAX, OutingInvalid, OutingPurpose, claim_from, purpose_from
+from model.passing import Direction
 from model.reasons import Outcome
 from model.records import PassageEnd
-from model.rules import Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

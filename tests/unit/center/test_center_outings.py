@@ -27,9 +27,9 @@ from center.store.database import Store
 from center.store.schema import HouseholdOuting
 from journal.body import build_body, canonical_json
 from model.outings import OutingPurpose, OutingQuota, OutingRules, QuotaWindow
+from model.passing import Direction
 from model.reasons import Outcome
 from model.records import fields_of
-from model.rules import Direction
 from mqtt.messages import OutingAnswer, OutingClaim, OutingOutcome
 
 ZONE = ZoneInfo("Asia/Shanghai")
