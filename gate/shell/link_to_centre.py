@@ -159,7 +159,7 @@ class LinkToCentre:
         received.confirm()
         if not received.payload:
             return  # an older version was taken away
-        came = self._sets.offer(received.payload)
+        came = self._sets.offer(received.payload, is_retained=received.is_retained)
         if came is not None:
             self._post(SignedSetCame(directory=came.document.directory, rules=came.rules))
             self.on_directory(came.document)

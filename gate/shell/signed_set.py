@@ -4,8 +4,8 @@ Rules:
 - Only a set newer than the held one is taken, and only when every text in it can be read and is this community's.
 - What is refused changes nothing: the held set stays, on the disk and in force. It is logged, recorded and told to the
   centre as the part `directory_refused` with the fault as its reason, until a newer set is taken.
-- The broker may still retain an older set for a moment after a newer one. That is a trouble only while this connection
-  has brought nothing newer, and over once it brings the held set.
+- The broker may still retain an older set beside the newest. That is a trouble only while this connection has brought
+  nothing newer, and over once it brings the held set. One that is sent anew is a trouble in any case.
 """
 
 import logging
@@ -116,12 +116,15 @@ class SetReceiver:
         """What a new connection brings is judged afresh."""
         self._has_heard_current = False
 
-    def offer(self, raw: bytes) -> SignedSet | None:
-        """Take a chunk; the set that it completes, which is then to be followed. Total."""
+    def offer(self, raw: bytes, *, is_retained: bool) -> SignedSet | None:
+        """Take a chunk; the set that it completes, which is then to be followed. Total.
+
+        is_retained: it lay at the broker when this connection was made.
+        """
         outcome = self._assembler.offer(raw, self._clock.now())
         match outcome:
             case ChunkRefused():
-                self._refused(outcome)
+                self._refused(outcome, is_retained=is_retained)
             case ChunkTaken():
                 self._has_heard_current = True
             case ChunkHeld():
@@ -149,9 +152,9 @@ class SetReceiver:
     def _require_readable(self, document: DirectoryDocument) -> None:
         self._read = self._reader.read(document)
 
-    def _refused(self, refused: ChunkRefused) -> None:
+    def _refused(self, refused: ChunkRefused, *, is_retained: bool) -> None:
         fault = refused.fault
-        if fault is DocumentFault.NOT_NEWER and self._has_heard_current:
+        if fault is DocumentFault.NOT_NEWER and is_retained and self._has_heard_current:
             return
         if fault not in self._logged:
             self._logged.add(fault)
