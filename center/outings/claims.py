@@ -52,9 +52,7 @@ class ClaimBook:
         known, now = self._rules(), self._now()
         if known is None:
             if not self._has_told:
-                log.error(
-                    "outing_rules_missing claims are not answered: publish the community's rules: gatehouse rules publish"
-                )
+                log.error("outing_rules_missing claims are not answered until `gatehouse rules publish` names a quota")
             self._has_told = True
             return []
         self._has_told = False

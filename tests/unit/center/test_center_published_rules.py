@@ -1,4 +1,4 @@
-"""The rules that hold at the centre: the newest published version whose day has come, read again when there is a newer."""
+"""The rules that hold at the centre: the newest published version whose day has come, looked for again and again."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
