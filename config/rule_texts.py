@@ -46,6 +46,7 @@ class RuleTexts:
         return what.format_map(dict(found.values)), hint.format_map(dict(found.values))
 
     def severity(self, severity: Severity) -> str:
+        """How bad it is."""
         return self.file.severities[severity.value]
 
     def sentence(self, sentence: Sentence) -> str:
@@ -60,7 +61,12 @@ class RuleTexts:
         """A member of one of the model's types."""
         return self.file.words[table_of(type(member))][word_of(member)]
 
+    def typed(self, code: str, **values: str) -> str:
+        """How a problem of a single key is told."""
+        return self.file.typed[code].format_map(values)
+
     def layout(self, name: str, **values: str | int) -> str:
+        """The words around sentences."""
         return self.file.layout[name].format_map(values)
 
     def moment(self, moment: Moment) -> str:

@@ -24,7 +24,7 @@ from config.rule_words import (
     SITES,
     WINDOWS,
 )
-from config.toml_files import Table, did_you_mean, read_table, validate
+from config.toml_files import Table, did_you_mean, parse_table, read_table, validate
 from model.credentials import Colour
 from model.outings import OutingQuota, OutingRules, QuotaWindow
 from model.passback import PassbackMode, PassbackRules
@@ -49,11 +49,15 @@ _VISIT_LIMIT_MIN = OutsiderRules().visit_limit_min
 
 def load_rules(file: Path) -> RuleSet:
     """Read, type and check a community's rules. Raises SettingsError with every problem of the file."""
-    return rules_from(read_table(file), file)
+    return _read(read_table(file), file)
 
 
-def rules_from(table: Table, file: Path) -> RuleSet:
-    """Type and check the table of a rules file. Raises SettingsError with every problem of it."""
+def parse_rules(content: bytes, file: Path) -> RuleSet:
+    """The same from a file's content; file: what to call it. Raises SettingsError with every problem."""
+    return _read(parse_table(content, file), file)
+
+
+def _read(table: Table, file: Path) -> RuleSet:
     sections, problems = typed(table, file)
     if sections is not None:
         words = rule_texts("en")

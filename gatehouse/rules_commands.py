@@ -1,0 +1,25 @@
+"""`gatehouse rules …`: the community's rules, looked over, told in words, compared, and tried on what has happened."""
+
+import typer
+
+from gatehouse import rules_check
+from gatehouse.outcome import EXIT_CODES_HELP
+
+EXAMPLES = f"""\b
+Examples:
+  gatehouse rules check config/communities/*.toml
+  gatehouse rules explain rules.toml --language zh
+  gatehouse rules diff rules.toml new-rules.toml
+  gatehouse rules replay --rules new-rules.toml /var/lib/gatehouse/gate-1-in/journal.db
+
+{EXIT_CODES_HELP}"""
+
+app = typer.Typer(help="The community's rules.", epilog=EXAMPLES, no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def rules() -> None:
+    """The community's rules."""
+
+
+app.command("check", epilog=rules_check.EXAMPLES)(rules_check.check)
