@@ -121,7 +121,7 @@ def test_a_file_that_is_missing_or_too_large_is_told(
 def test_the_list_says_how_each_version_stands(settings: Path, write: Write) -> None:
     for version, valid_from in ((1, "2026-01-01"), (2, "2026-02-01"), (3, "2026-05-01"), (4, "2026-04-01")):
         assert publish(settings, write(version, valid_from)) == 0
-    first_of_april = datetime(2026, 4, 1, tzinfo=UTC)
+    first_of_april = datetime(2026, 3, 31, 16, tzinfo=UTC)  # the community's midnight
     with open_office(settings) as office:
         for at, standings in (
             (first_of_april - timedelta(seconds=1), ["to come", "overtaken", "in force", "over"]),
