@@ -171,6 +171,8 @@ class WirePin(MockPin):  # type: ignore[misc]  # gpiozero has no types
     def _change_state(self, value: bool) -> bool:
         is_change: bool = super()._change_state(value)
         del self.states[:-STATES_KEPT]  # the mock keeps a history for ever
+        if is_change:
+            self._last_change = self.factory.ticks()  # its edges are stamped with this
         if is_change and self._function == "output":
             self.factory.announce(self._number, value)
         return is_change
