@@ -123,8 +123,13 @@ class Scenario(Section):
     community: str = Field(description="rules file, from the checkout's folder")
     time_zone: str = Field(default="Asia/Shanghai", description="name of the community's time zone")
     lanes: dict[str, LanePlan] = Field(min_length=1, description="add [lanes.NAME]")
-    passages: tuple[Passage, ...] = Field(alias="passage", min_length=1, description="add [[passage]]")
-    changes: tuple[Change, ...] = Field(alias="change", default=(), description="[[change]]")
+    passage: tuple[Passage, ...] = Field(min_length=1, description="add [[passage]]")
+    change: tuple[Change, ...] = Field(default=(), description="[[change]]")
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """In the file's order."""
+        return self.passage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +169,7 @@ def load_scenario(file: Path) -> Written:
             hint = did_you_mean(passage.lane, list(scenario.lanes))
             key = f"passage[{number}].lane"
             problems.append(Problem(file=file, key=key, message=f'"{passage.lane}" is no lane', hint=hint))
-    names = [scenario.community, *(change.rules for change in scenario.changes if change.rules is not None)]
+    names = [scenario.community, *(change.rules for change in scenario.change if change.rules is not None)]
     for name in names:
         if not (CHECKOUT / name).is_file():
             hint = "give a path from the checkout's folder"

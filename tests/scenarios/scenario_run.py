@@ -22,9 +22,9 @@ from tests.scenarios.virtual_lane import PIN, VirtualLane, build_lane
 from tests.scenarios.virtual_time import VirtualLoop, VirtualTime
 
 OPENS_BEFORE: Final = timedelta(seconds=60)
-CHANGE_BEFORE_S: Final = 5.0
+CHANGE_BEFORE_S: Final = 1.0
 """A household's or a pass's new state reaches the gates so long before the person steps up."""
-SETTLES_S: Final = 3.0
+SETTLES_S: Final = 2.0
 """After a leap, before whatever it leapt to: every part has looked round once."""
 DOOR_AFTER_S, DOOR_OPEN_S, LEAVES_AFTER_S = 0.6, 1.5, 1.0
 PRESSED_S: Final = 0.3
@@ -126,7 +126,7 @@ class Play:
         async with asyncio.TaskGroup() as tasks:
             for number, passage in enumerate(scenario.passages, start=1):
                 tasks.create_task(self._pass(number, passage), name=f"passage {number}")
-            for change in scenario.changes:
+            for change in scenario.change:
                 tasks.create_task(self._change(change), name="change")
         await self._agenda.after(ENDS_AFTER_S)
 
@@ -164,12 +164,14 @@ class Play:
         async with asyncio.TaskGroup() as tasks:
             answering = tasks.create_task(self._answer(lane, passage), name="answers")
             tasks.create_task(self._show(lane, passage, begins_s + STEPS_UP_S), name="shows")
-            guarding = tasks.create_task(self._guard(lane, passage, begins_s + STEPS_UP_S), name="guard")
+            guarding = tasks.create_task(self._guard(lane, played, begins_s + STEPS_UP_S), name="guard")
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     await self._stay(lane, passage, begins_s + STEPS_UP_S)
             except TimeoutError:
                 played.troubles.append(f"the visit did not end within {PATIENCE_S:g} s")
+            if played.undone:
+                played.troubles.append(f"the visit was over before the guard could do: {played.undone}")
             for task in (answering, guarding):
                 task.cancel()
         lane.wires.put("door", False)
@@ -206,24 +208,32 @@ class Play:
             lane.wires.put("door", True)
             await self._agenda.after(DOOR_OPEN_S)
 
-    async def _guard(self, lane: VirtualLane, passage: Passage, at_s: float) -> None:
-        for act in passage.guard:
+    async def _guard(self, lane: VirtualLane, played: Played, at_s: float) -> None:
+        for act in played.passage.guard:
+            played.undone = act.does
             if act.when == "asked":
                 await lane.onlooker.until(lambda seen: isinstance(seen.visit, WithGuard), lane.lane)
                 await self._agenda.after(act.after_s)
             else:
                 await self._agenda.until(at_s + act.after_s)
-            await self._act(lane, act)
+            played.troubles += await self._act(lane, act)
+        played.undone = ""
 
-    async def _act(self, lane: VirtualLane, act: GuardAct) -> None:
+    async def _act(self, lane: VirtualLane, act: GuardAct) -> list[str]:
+        """Do it; what went wrong with it, in words."""
         if act.does == "press":
             await self._press(lane, act.button or "guard_confirm")
-            return
+            return []
         if lane.name not in self._guards:
-            raise ValueError(f"lane {lane.name} has no guards: add guards = [\"li\"] to [lanes.{lane.name}]")
-        answer = await self._guards[lane.name].order(act.does, act.order, lane.lane)
-        if not answer.is_done:
-            self._played[-1].troubles.append(f"the guard's order {act.does} was answered {answer.why}")
+            return [f'lane {lane.name} has no guards: add guards = ["li"] to [lanes.{lane.name}]']
+        try:
+            fields = dict(act.order)
+            if isinstance(fields.get("household"), str):
+                fields["household"] = self._people.number_of(fields["household"])
+            answer = await self._guards[lane.name].order(act.does, fields, lane.lane)
+        except ValueError as error:
+            return [f"the guard's order {error}"]
+        return [] if answer.is_done else [f"the guard's order {act.does} was answered {answer.why}"]
 
     async def _press(self, lane: VirtualLane, button: str) -> None:
         lane.wires.put(button, True)

@@ -22,7 +22,7 @@ ON_TIME_MARGIN_S = 0.001
 
 @dataclass(slots=True, kw_only=True)
 class Played:
-    """One passage as it was played. troubles: what went wrong meanwhile, in words."""
+    """One passage as it was played. troubles: what went wrong, in words. undone: what the guard still waits to do."""
 
     number: int
     passage: Passage
@@ -30,6 +30,7 @@ class Played:
     begins_s: float
     ends_s: float
     troubles: list[str] = field(default_factory=list)
+    undone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +41,7 @@ class Verdict:
     bodies: Mapping[str, Sequence[Body]]
 
 
-def judge(
-    written: Written, clock: VirtualTime, lanes: Mapping[str, VirtualLane], played: Sequence[Played]
-) -> Verdict:
+def judge(written: Written, clock: VirtualTime, lanes: Mapping[str, VirtualLane], played: Sequence[Played]) -> Verdict:
     """Judge a scenario that was played to its end."""
     bodies = {name: lane.bodies() for name, lane in lanes.items()}
     failures: list[str] = []
@@ -170,4 +169,3 @@ def _at(body: Body, key: str) -> Any:
 
 def _moment(text: object) -> datetime | None:
     return datetime.fromisoformat(text) if isinstance(text, str) else None
-

@@ -308,7 +308,7 @@ def _pin_hash() -> str:
 
 def _bodies(path: Path, order: str) -> Iterator[Body]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        rows = connection.execute(f"SELECT body FROM records {order}").fetchall()  # noqa: S608 - ours
+        rows = connection.execute(f"SELECT body FROM records {order}").fetchall()
     for (body,) in rows:
         yield json.loads(body)
 

@@ -1,0 +1,178 @@
+"""Every scenario file of this folder, played through whole gates; and that the player notices what it must."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.problems import SettingsError
+from journal.commits import MakeBody, OnDone
+from journal.envelope import ZERO_HASH, Envelope
+from model.identities import DeviceId, Epoch, Seq
+from model.records import ConsumedCode
+from tests.scenarios import scenario_run, virtual_lane
+from tests.scenarios.lane_wires import WatchedPort
+from tests.scenarios.scenario_file import load_scenario
+from tests.scenarios.scenario_run import play
+from tests.scenarios.scenario_verdict import Verdict
+
+FILES = sorted(Path(__file__).parent.glob("*.toml"))
+PASSAGES_MIN = 12
+
+TO_THE_SECOND = """
+community = "config/communities/default.toml"
+[lanes.out]
+gate = 1
+direction = "out"
+steps = ["scan"]
+guards = ["li"]
+[[passage]]
+says = "到期前一秒仍有效 / Good until the second before its end"
+at = 2026-02-14T13:59:59
+lane = "out"
+card = { valid_until = 2026-02-14T14:00:00 }
+expect = "granted"
+[[passage]]
+says = "到期即无效 / From its end on it is not"
+at = 2026-02-15T14:00:00
+lane = "out"
+card = { valid_until = 2026-02-15T14:00:00 }
+expect = "denied"
+reason = "pass_expired"
+"""
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_scenario_ends_as_its_sentences_say(file: Path, tmp_path: Path) -> None:
+    verdict = play(load_scenario(file), tmp_path / "s")
+    assert not verdict.failures, "\n" + "\n".join(verdict.failures)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_scenario_shows_enough_of_its_community(file: Path) -> None:
+    assert len(load_scenario(file).scenario.passages) >= PASSAGES_MIN
+
+
+def test_the_same_scenario_leaves_the_same_records(tmp_path: Path) -> None:
+    file = FILES[0]
+    first, second = (_without_random(play(load_scenario(file), tmp_path / name)) for name in ("one", "two"))
+    assert first == second
+
+
+def test_time_stands_still_while_a_scanned_code_waits_to_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WatchedPort, "read", _slowly(WatchedPort.read))
+    assert play(_written(tmp_path, TO_THE_SECOND), tmp_path / "s").failures == ()
+
+
+def test_clock_that_goes_on_while_bytes_wait_fails_visibly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WatchedPort, "read", _slowly(WatchedPort.read))
+    verdict = play(_written(tmp_path, TO_THE_SECOND), tmp_path / "s", blind_to=("pty",))
+    assert any("Good until the second before its end" in each and "granted" in each for each in verdict.failures)
+
+
+def test_clock_that_goes_on_while_a_commit_is_on_its_way_fails_visibly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual_lane.Journal, "append", _slowly(virtual_lane.Journal.append))
+    written = _written(tmp_path, TO_THE_SECOND)
+    assert play(written, tmp_path / "watched").failures == ()
+    assert play(written, tmp_path / "blind", blind_to=("commits",)).failures != ()
+
+
+def test_failed_expectation_names_file_passage_sentence_what_was_seen_and_the_record(tmp_path: Path) -> None:
+    wrong = TO_THE_SECOND.replace('expect = "granted"', 'expect = "denied"')
+    failures = play(_written(tmp_path, wrong), tmp_path / "s").failures
+    assert failures[0].startswith("written.toml, passage 1 at 2026-02-14 13:59:59 (out): 到期前一秒仍有效")
+    assert "outcome: expected denied, seen granted" in failures[0]
+    assert '"household_entry": {"colour": "green", "isolation": "none"}' in failures[0]
+
+
+def test_relay_that_moves_before_the_record_is_on_the_disk_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual_lane.WatchedCommits, "submit", _answered_before_it_is_written)
+    failures = play(_written(tmp_path, TO_THE_SECOND), tmp_path / "s").failures
+    assert any("the relay moved before a grant of this visit was on the disk" in each for each in failures)
+
+
+def test_relay_that_moves_for_nobody_is_noticed(tmp_path: Path) -> None:
+    pressed = TO_THE_SECOND + 'guard = [{ does = "press", button = "guard_emergency", when = "at", after_s = 0.5 }]\n'
+    failures = play(_written(tmp_path, pressed), tmp_path / "s").failures
+    assert any("relay moved: expected 0, seen 1" in each for each in failures)
+
+
+def test_people_who_come_before_the_lane_is_free_again_are_told_of(tmp_path: Path) -> None:
+    hurried = TO_THE_SECOND.replace("2026-02-15T14:00:00\nlane", "2026-02-14T14:00:00\nlane")
+    failures = play(_written(tmp_path, hurried), tmp_path / "s").failures
+    assert any("was not over when the next person stepped up" in each for each in failures)
+
+
+def test_wrong_scenario_is_told_with_key_and_what_to_do(tmp_path: Path) -> None:
+    wrong = TO_THE_SECOND.replace('lane = "out"', 'lane = "oout"').replace("says = ", "sais = ")
+    with pytest.raises(SettingsError) as raised:
+        _written(tmp_path, wrong)
+    assert "did you mean says?" in str(raised.value)
+
+
+def test_order_that_there_is_not_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    wrong = TO_THE_SECOND + 'guard = [{ does = "confrim", when = "at", after_s = 0.5 }]\n'
+    verdict = play(_written(tmp_path, wrong), tmp_path / "s")
+    assert any("confrim: expected one of confirm, refuse" in each for each in verdict.failures)
+
+
+# below: helpers
+
+
+def _written(folder: Path, text: str) -> scenario_run.Written:
+    file = folder / "written.toml"
+    file.write_text(text, encoding="utf-8")
+    return load_scenario(file)
+
+
+def _without_random(verdict: Verdict) -> str:
+    """Records without what is random in every run: the numbers of the signing keys."""
+    bodies = {name: [_without_key(body) for body in of_lane] for name, of_lane in verdict.bodies.items()}
+    return json.dumps(bodies, sort_keys=True, indent=1)
+
+
+def _without_key(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    code = body.get("code")
+    return {**body, "code": {**code, "key": None}} if isinstance(code, dict) else body
+
+
+def _slowly(act: Callable[..., Any]) -> Callable[..., Any]:
+    """The same by a thread that the machine lets wait, in real time."""
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        outcome = act(*arguments, **named)
+        threading.Event().wait(0.1)
+        return outcome
+
+    return slow
+
+
+def _answered_before_it_is_written(
+    commits: virtual_lane.WatchedCommits,
+    body: Mapping[str, object] | MakeBody,
+    personal: str | None,
+    consume: Sequence[ConsumedCode],
+    on_done: OnDone,
+    state: Mapping[str, str] | None = None,
+) -> None:
+    """What a commit thread must never do: say that a record is on the disk that is not."""
+    on_done(
+        Envelope(
+            device=DeviceId("gate-out"),
+            epoch=Epoch("0" * 16),
+            seq=Seq(1),
+            prev=ZERO_HASH,
+            hash=ZERO_HASH,
+            body="{}",
+            personal_digest=ZERO_HASH,
+        )
+    )
