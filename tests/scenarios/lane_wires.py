@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from drivers.gpio import WirePinFactory
-from drivers.mlx90614_twin import Mlx90614Twin
+from drivers.mlx90614_twin import Mlx90614Twin, TwinFault
 from drivers.serial_scanner import Port, SerialScannerSettings, open_port
 from drivers.serial_twin import SerialScannerTwin
 from drivers.twins_server import ThermometerTwinServer
@@ -176,6 +176,4 @@ class LaneWires:
 
     def fault(self, what: str) -> None:
         """What the thermometer does wrong from now on; `none` ends it."""
-        from drivers.mlx90614_twin import TwinFault
-
         self._twin.show(fault=TwinFault(what))

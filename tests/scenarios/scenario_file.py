@@ -83,6 +83,7 @@ class Passage(Section):
     text: str = Field(default="", max_length=600, description="with shows = text: what the code says")
     shown_before_s: float = Field(default=0.0, ge=0, description="with screenshot: how old it is")
     forehead_c: float = Field(default=33.6, ge=-40, le=60, description="of the skin, as a perfect sensor would see it")
+    others_c: tuple[float, ...] = Field(default=(), max_length=8, description="foreheads of those who come along")
     answers: tuple[Literal["yes", "no"], ...] = Field(default=(), description="to the lane's questions, in order")
     leaves_after_s: float | None = Field(default=None, ge=0, description="walks away so long after `at`")
     passes_through: bool = Field(default=True, description="false: stays outside although the gate says go")
@@ -93,16 +94,22 @@ class Passage(Section):
     relay: bool | None = Field(default=None, description="left out: moves exactly when granted")
     possible_at: NaiveDatetime | None = Field(default=None, description=f"when it would be possible: {_MOMENT}")
     end: Literal["taken", "not_taken", "not_observed"] | None = Field(default=None, description="left out: as it came")
+    told: tuple[str, ...] = Field(default=(), description="what the person was told, in order, among other things")
     record: dict[str, Any] = Field(default={}, description="fields of the last decision, such as people = 3")
 
 
 class Change(Section):
-    """What the centre sends to the gates between passages."""
+    """What happens beside passages: what the centre sends to the gates, and what becomes of a gate's own parts."""
 
     says: str = Field(min_length=1, description="the sentence from practice that it stands for")
     at: NaiveDatetime = Field(description=_MOMENT)
     household: Household | None = Field(default=None, description="its state from now on")
     rules: str | None = Field(default=None, description="a rules file, from the checkout's folder")
+    lane: str | None = Field(default=None, description="the lane of what follows")
+    thermometer: Literal["none", "absent", "stuck_high", "error_flag"] | None = Field(
+        default=None, description="what is wrong with it from now on; none: it is well again"
+    )
+    inputs: dict[Literal["fire", "break_glass", "door"], bool] = Field(default={}, description="active or not")
 
 
 class LanePlan(Section):
@@ -121,6 +128,7 @@ class Scenario(Section):
     """One file."""
 
     community: str = Field(description="rules file, from the checkout's folder")
+    lost_on_purpose: tuple[str, ...] = Field(default=(), description="parts of a gate that are lost in this scenario")
     time_zone: str = Field(default="Asia/Shanghai", description="name of the community's time zone")
     lanes: dict[str, LanePlan] = Field(min_length=1, description="add [lanes.NAME]")
     passage: tuple[Passage, ...] = Field(min_length=1, description="add [[passage]]")
@@ -165,10 +173,11 @@ def load_scenario(file: Path) -> Written:
         problem = Problem(file=file, key="time_zone", message="is no time zone", hint="such as Asia/Shanghai")
         raise SettingsError([problem]) from None
     for number, passage in enumerate(scenario.passages, start=1):
-        if passage.lane not in scenario.lanes:
-            hint = did_you_mean(passage.lane, list(scenario.lanes))
-            key = f"passage[{number}].lane"
-            problems.append(Problem(file=file, key=key, message=f'"{passage.lane}" is no lane', hint=hint))
+        problems += _lane_problems(file, f"passage[{number}].lane", passage.lane, scenario)
+    for number, change in enumerate(scenario.change, start=1):
+        wants_lane = change.thermometer is not None or bool(change.inputs)
+        if wants_lane or change.lane is not None:
+            problems += _lane_problems(file, f"change[{number}].lane", change.lane or "", scenario)
     names = [scenario.community, *(change.rules for change in scenario.change if change.rules is not None)]
     for name in names:
         if not (CHECKOUT / name).is_file():
@@ -177,3 +186,10 @@ def load_scenario(file: Path) -> Written:
     if problems:
         raise SettingsError(problems)
     return Written(file=file, scenario=scenario, zone=zone)
+
+
+def _lane_problems(file: Path, key: str, name: str, scenario: Scenario) -> list[Problem]:
+    if name in scenario.lanes:
+        return []
+    hint = did_you_mean(name, list(scenario.lanes))
+    return [Problem(file=file, key=key, message=f'"{name}" is no lane', hint=hint)]

@@ -30,6 +30,8 @@ DOOR_AFTER_S, DOOR_OPEN_S, LEAVES_AFTER_S = 0.6, 1.5, 1.0
 PRESSED_S: Final = 0.3
 PATIENCE_S: Final = 400.0
 ENDS_AFTER_S: Final = 5.0
+_FREES: Final = ("fire", "break_glass", "guard_emergency", "emergency")
+"""Inputs and orders that free the way for everybody."""
 
 
 @dataclass(slots=True)
@@ -145,6 +147,15 @@ class Play:
             self._centre.send_directory(self._people.directory(self.clock.wall))
         if change.rules is not None:
             self._centre.send_rules(load_rules(self._written.path(change.rules)))
+        if change.lane is None:
+            return
+        wires = self.lanes[change.lane].wires
+        if change.thermometer is not None:
+            wires.fault(change.thermometer)
+        for role, is_active in change.inputs.items():
+            if role in _FREES:
+                self.lanes[change.lane].note_freed(self.clock.monotonic(), is_free=is_active)
+            wires.put(role, is_active)
 
     # below: one person
 
@@ -163,6 +174,7 @@ class Play:
         lane.wires.put("presence", True)
         async with asyncio.TaskGroup() as tasks:
             answering = tasks.create_task(self._answer(lane, passage), name="answers")
+            following = tasks.create_task(self._follow_one_another(lane, passage), name="others")
             tasks.create_task(self._show(lane, passage, begins_s + STEPS_UP_S), name="shows")
             guarding = tasks.create_task(self._guard(lane, played, begins_s + STEPS_UP_S), name="guard")
             try:
@@ -172,7 +184,7 @@ class Play:
                 played.troubles.append(f"the visit did not end within {PATIENCE_S:g} s")
             if played.undone:
                 played.troubles.append(f"the visit was over before the guard could do: {played.undone}")
-            for task in (answering, guarding):
+            for task in (answering, following, guarding):
                 task.cancel()
         lane.wires.put("door", False)
         lane.wires.put("presence", False)
@@ -185,6 +197,12 @@ class Play:
         code = self._people.code(passage, self.clock.wall)
         if code is not None:
             lane.wires.type(code)
+
+    async def _follow_one_another(self, lane: VirtualLane, passage: Passage) -> None:
+        """Those who come along hold out their foreheads one after the other."""
+        for person, skin_c in enumerate(passage.others_c, start=2):
+            await lane.onlooker.until(lambda seen, person=person: _wants_person(seen, person), lane.lane)  # type: ignore[misc]
+            lane.wires.see(skin_c)
 
     async def _answer(self, lane: VirtualLane, passage: Passage) -> None:
         for answered, word in enumerate(passage.answers):
@@ -230,12 +248,16 @@ class Play:
             fields = dict(act.order)
             if isinstance(fields.get("household"), str):
                 fields["household"] = self._people.number_of(fields["household"])
+            if act.does in _FREES:
+                lane.note_freed(self.clock.monotonic(), is_free=True)
             answer = await self._guards[lane.name].order(act.does, fields, lane.lane)
         except ValueError as error:
             return [f"the guard's order {error}"]
         return [] if answer.is_done else [f"the guard's order {act.does} was answered {answer.why}"]
 
     async def _press(self, lane: VirtualLane, button: str) -> None:
+        if button in _FREES:
+            lane.note_freed(self.clock.monotonic(), is_free=True)
         lane.wires.put(button, True)
         await self._agenda.after(PRESSED_S)
         lane.wires.put(button, False)
@@ -248,6 +270,11 @@ def _is_over(lane: Lane) -> bool:
 def _asks(lane: Lane, answered: int) -> bool:
     visit = lane.visit
     return isinstance(visit, Visiting) and visit.step is VisitStep.ASK and visit.questions_answered == answered
+
+
+def _wants_person(lane: Lane, person: int) -> bool:
+    visit = lane.visit
+    return isinstance(visit, Visiting) and visit.step is VisitStep.MEASURE and visit.person == person
 
 
 def play(written: Written, folder: Path, *, blind_to: Sequence[str] = ()) -> Verdict:

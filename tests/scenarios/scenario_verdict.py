@@ -51,7 +51,12 @@ def judge(written: Written, clock: VirtualTime, lanes: Mapping[str, VirtualLane]
             follows = of_lane[place + 1 : place + 2]
             until_s = follows[0].begins_s if follows else float("inf")
             failures += _Judged(written, clock, lane, bodies[name], each, until_s).failures()
-        failures += [f"{written.file.name}, lane {name}: {what}" for what in _lane_flaws(lane, bodies[name])]
+        first_s = of_lane[0].begins_s if of_lane else float("inf")
+        early = [moved for moved in lane.relay if moved.is_high and moved.at_s < first_s]
+        if any(not lane.is_freed(moved.at_s) for moved in early):
+            failures.append(f"{written.file.name}, lane {name}: the relay moved before anybody came")
+        flaws = _lane_flaws(lane, bodies[name], written.scenario.lost_on_purpose)
+        failures += [f"{written.file.name}, lane {name}: {what}" for what in flaws]
     return Verdict(failures=tuple(failures), bodies=bodies)
 
 
@@ -73,12 +78,19 @@ class _Judged:
         self._passage = played.passage
         self._until_s = until_s
         self._bodies = [body for body in bodies if played.begins_s <= clock.instant_at(wall_of(body)) < until_s]
-        self._relay = [moved for moved in lane.relay if played.begins_s <= moved.at_s < until_s]
+        self._rises = [
+            moved
+            for moved in lane.relay
+            if moved.is_high and played.begins_s <= moved.at_s < until_s and not lane.is_freed(moved.at_s)
+        ]
         self._decisions = [body for body in self._bodies if body["kind"] == "decision"]
+        self._told_person = [what for at_s, what in lane.onlooker.told if played.begins_s <= at_s < until_s]
 
     def failures(self) -> list[str]:
         """In words, each with the passage and the record."""
         flaws = [*self._played.troubles, *self._outcome_flaws(), *self._relay_flaws()]
+        if not _is_in_order(self._passage.told, self._told_person):
+            flaws += _differs("told", list(self._passage.told), self._told_person)
         if self._played.ends_s > self._until_s:
             flaws.append("was not over when the next person stepped up: give them more time between each other")
         return [self._told(flaw) for flaw in flaws]
@@ -109,11 +121,10 @@ class _Judged:
 
     def _relay_flaws(self) -> list[str]:
         moves = self._passage.relay if self._passage.relay is not None else self._passage.expect == "granted"
-        rises = [moved for moved in self._relay if moved.is_high]
-        flaws = _differs("relay moved", int(moves), len(rises))
+        flaws = _differs("relay moved", int(moves), len(self._rises))
         granted = [body["visit"] for body in self._decisions if body["outcome"] == "granted"]
-        for moved in rises:
-            if not any(_frees(body, granted) for body in moved.on_disk):
+        for moved in self._rises:
+            if not any(body["outcome"] == "granted" and body["visit"] in granted for body in moved.on_disk):
                 flaws.append("the relay moved before a grant of this visit was on the disk")
         return flaws
 
@@ -125,17 +136,11 @@ class _Judged:
         return f"{where}: {passage.says}\n  {flaw}\n  {body}"
 
 
-def _frees(body: Body, granted: Sequence[int]) -> bool:
-    if body["kind"] == "barrier":
-        return bool(body["event"] in ("fire", "break_glass", "emergency_release"))
-    return bool(body["outcome"] == "granted" and body["visit"] in granted)
-
-
-def _lane_flaws(lane: VirtualLane, bodies: Sequence[Body]) -> list[str]:
+def _lane_flaws(lane: VirtualLane, bodies: Sequence[Body], lost_on_purpose: Sequence[str]) -> list[str]:
     flaws = [
         f"{body['component']} was lost at {body['at']['wall']}: {body['why']}"
         for body in bodies
-        if body["kind"] == "mode" and not body["available"]
+        if body["kind"] == "mode" and not body["available"] and body["component"] not in lost_on_purpose
     ]
     report = verify(lane.folder / "journal.db")
     flaws += [f"the chain is broken at {flaw.seq}: {flaw.what}" for flaw in report.flaws]
@@ -154,6 +159,12 @@ def _lane_flaws(lane: VirtualLane, bodies: Sequence[Body]) -> list[str]:
 def _on_times(relay: Sequence[RelayMoved]) -> list[float]:
     ups, downs = [each for each in relay if each.is_high], [each for each in relay if not each.is_high]
     return [down.at_s - up.at_s for up, down in zip(ups, downs, strict=False)]
+
+
+def _is_in_order(wanted: Sequence[str], seen: Sequence[str]) -> bool:
+    """Whether all that is wanted was seen in this order, whatever else was seen between."""
+    rest = iter(seen)
+    return all(each in rest for each in wanted)
 
 
 def _differs(what: str, expected: object, seen: object) -> list[str]:

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from config.problems import SettingsError
+from drivers.alarm import Alarm
+from drivers.barrier import Barrier
+from drivers.ports import Signal
 from journal.commits import MakeBody, OnDone
 from journal.envelope import ZERO_HASH, Envelope
 from model.identities import DeviceId, Epoch, Seq
@@ -100,10 +103,18 @@ def test_relay_that_moves_before_the_record_is_on_the_disk_is_noticed(
     assert any("the relay moved before a grant of this visit was on the disk" in each for each in failures)
 
 
-def test_relay_that_moves_for_nobody_is_noticed(tmp_path: Path) -> None:
-    pressed = TO_THE_SECOND + 'guard = [{ does = "press", button = "guard_emergency", when = "at", after_s = 0.5 }]\n'
-    failures = play(_written(tmp_path, pressed), tmp_path / "s").failures
+def test_relay_that_moves_for_nobody_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Alarm, "signal", lambda alarm, signal: _opens_for_the_refused(signal, barriers))
+    barriers: list[Barrier] = []
+    start = Barrier.start
+    monkeypatch.setattr(Barrier, "start", lambda barrier, emit: (barriers.append(barrier), start(barrier, emit)))
+    failures = play(_written(tmp_path, TO_THE_SECOND), tmp_path / "s").failures
     assert any("relay moved: expected 0, seen 1" in each for each in failures)
+
+
+def test_emergency_release_is_a_guards_and_no_grant(tmp_path: Path) -> None:
+    pressed = TO_THE_SECOND + 'guard = [{ does = "press", button = "guard_emergency", when = "at", after_s = 0.5 }]\n'
+    assert play(_written(tmp_path, pressed), tmp_path / "s").failures == ()
 
 
 def test_people_who_come_before_the_lane_is_free_again_are_told_of(tmp_path: Path) -> None:
@@ -154,6 +165,12 @@ def _slowly(act: Callable[..., Any]) -> Callable[..., Any]:
         return outcome
 
     return slow
+
+
+def _opens_for_the_refused(signal: Signal, barriers: Sequence[Barrier]) -> None:
+    """What a lane must never do."""
+    if signal is Signal.REFUSED:
+        barriers[0].release(1.0)
 
 
 def _answered_before_it_is_written(

@@ -98,7 +98,7 @@ class Onlooker:
     """Follows the lane beside its kiosk; whoever waits for a state of the lane is told."""
 
     def __init__(self, desk: KioskDesk | None) -> None:
-        self.told: list[out.ShowInstruction] = []
+        self.told: list[tuple[float, str]] = []  # when, and which instruction
         self._desk = desk
         self._waiting: list[tuple[Callable[[Lane], bool], asyncio.Future[None]]] = []
 
@@ -108,7 +108,8 @@ class Onlooker:
         await asyncio.Event().wait()
 
     def follow(self, event: ev.Event, lane: Lane, effects: tuple[out.Effect, ...]) -> None:
-        self.told += [effect for effect in effects if isinstance(effect, out.ShowInstruction)]
+        shown = [effect for effect in effects if isinstance(effect, out.ShowInstruction)]
+        self.told += [(float(event.at), each.instruction.value) for each in shown]
         if self._desk is not None:
             self._desk.follow(event, lane, effects)
         for is_wanted, future in list(self._waiting):
@@ -155,6 +156,8 @@ class VirtualLane:
     commits: WatchedCommits
     onlooker: Onlooker
     relay: list[RelayMoved] = field(default_factory=list)
+    freed_at_s: list[float] = field(default_factory=list)  # when the scenario freed the way, by fire or by a guard
+    secured_at_s: list[float] = field(default_factory=list)  # when it took such a cause away
 
     @property
     def lane(self) -> Lane:
@@ -168,6 +171,20 @@ class VirtualLane:
         until = deadline(lane)
         return float("inf") if until is None else float(until)
 
+    def note_freed(self, at_s: float, *, is_free: bool) -> None:
+        """The scenario frees the way for everybody, or ends that."""
+        (self.freed_at_s if is_free else self.secured_at_s).append(at_s)
+
+    def is_freed(self, at_s: float) -> bool:
+        """Whether the scenario had freed the way at an instant, or only just no longer."""
+        release = self.settings.release
+        runs_out_s = max(release.emergency_release_s, release.release_time_s)
+        for began_s in self.freed_at_s:
+            ended_s = next((each for each in self.secured_at_s if each >= began_s), began_s)
+            if began_s <= at_s <= ended_s + runs_out_s:
+                return True
+        return False
+
     def bodies(self) -> list[Body]:
         """Everything on the disk, oldest first, read by a connection of its own."""
         return list(_bodies(self.folder / "journal.db", "ORDER BY id"))
@@ -176,7 +193,7 @@ class VirtualLane:
         """An output moved, on the thread that moved it: what is not on the disk now was not there before."""
         if moved.pin == RELAY_PIN:
             newest = list(_bodies(self.folder / "journal.db", f"ORDER BY id DESC LIMIT {_JUST_STORED}"))[::-1]
-            on_disk = tuple(body for body in newest if body["kind"] in ("decision", "barrier"))
+            on_disk = tuple(body for body in newest if body["kind"] == "decision")
             self.relay.append(RelayMoved(is_high=moved.is_high, at_s=moved.at_s, on_disk=on_disk))
 
 
