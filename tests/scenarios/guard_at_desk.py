@@ -26,9 +26,11 @@ class GuardAtDesk:
         self._writer: asyncio.StreamWriter | None = None
         self._listening: asyncio.Task[None] | None = None
         self._token: str | None = None
+        self._pin = ""
 
     async def sit_down(self, path: Path, guard: str, pin: str) -> None:
         """Connect and take the gate over. Raises AssertionError when it is not given."""
+        self._pin = pin  # every guard of a scenario has the same
         self._reader, self._writer = await asyncio.open_unix_connection(str(path), limit=MAX_LINE_BYTES)
         self._listening = asyncio.create_task(self._listen(self._reader), name="guard-at-desk")
         answer = await self._ask(SignIn(guard=guard, pin=pin))
@@ -41,11 +43,15 @@ class GuardAtDesk:
         if kind not in _ORDERS:
             raise ValueError(f"{does}: expected one of {', '.join([*_SHORT, *sorted(_ORDERS)])}")
         members: dict[str, Any] = {"kind": kind, **given, **fields}
+        if kind == "sign_in":
+            members.setdefault("pin", self._pin)
         if "token" in _ORDERS[kind].model_fields:
             members.setdefault("token", self._token)
         if "visit" in _ORDERS[kind].model_fields:
             members.setdefault("visit", visit_number(lane.visit))
-        return await self._ask(_ORDERS[kind].model_validate(members))
+        answer = await self._ask(_ORDERS[kind].model_validate(members))
+        self._token = answer.token or self._token  # the gate was handed over
+        return answer
 
     async def close(self) -> None:
         if self._listening is not None:

@@ -1,6 +1,5 @@
 """Who lives behind the gates of a scenario: keys, households, passes and phones, all real, and the signed directory."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -144,7 +143,7 @@ class People:
             valid_until=moment(card.valid_until) if card.valid_until is not None else self._began + VALID_FOR,
             holder_key=holder.public if holder is not None else None,
         )
-        return issue_pass(replace(credential, **_claims(card.more)), signer, record)
+        return issue_pass(replace(credential, **card.more), signer, record)
 
     def _first_day(self, card: Card) -> datetime:
         if card.valid_until is not None:
@@ -154,10 +153,6 @@ class People:
 
 def _room(passage: Passage) -> str:
     return passage.household.room if isinstance(passage.household, Household) else passage.household
-
-
-def _claims(more: Mapping[str, object]) -> Mapping[str, object]:
-    return more
 
 
 def _altered(envelope: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """A scenario: what happens at the gates of one community, as a TOML file into types. docs/scenarios.md is its page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -10,12 +10,13 @@ from pydantic import Field, NaiveDatetime
 
 from config.problems import Problem, SettingsError
 from config.toml_files import Section, did_you_mean, read_table, validate
-from model.credentials import Colour, PassKind
+from model.credentials import Colour, Pass, PassKind
 from model.directory import Isolation, PassStatus
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 STEPS_UP_S: Final = 1.0
 """Between stepping up to the gate and showing the code, at `at`."""
+_CLAIMS = frozenset(each.name for each in fields(Pass))
 _MOMENT = "local time of the community, without an offset, such as 2026-02-14T10:00:00"
 
 Colours = Literal["uncoloured", "green", "blue", "yellow", "orange"]
@@ -174,6 +175,9 @@ def load_scenario(file: Path) -> Written:
         raise SettingsError([problem]) from None
     for number, passage in enumerate(scenario.passages, start=1):
         problems += _lane_problems(file, f"passage[{number}].lane", passage.lane, scenario)
+        for claim in passage.card.more.keys() - _CLAIMS:
+            key, hint = f"passage[{number}].card.more.{claim}", did_you_mean(claim, sorted(_CLAIMS))
+            problems.append(Problem(file=file, key=key, message="is no claim of a pass", hint=hint))
     for number, change in enumerate(scenario.change, start=1):
         wants_lane = change.thermometer is not None or bool(change.inputs)
         if wants_lane or change.lane is not None:

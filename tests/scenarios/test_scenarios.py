@@ -1,8 +1,10 @@
 """Every scenario file of this folder, played through whole gates; and that the player notices what it must."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,65 @@ from model.identities import DeviceId, Epoch, Seq
 from model.records import ConsumedCode
 from tests.scenarios import scenario_run, virtual_lane
 from tests.scenarios.lane_wires import WatchedPort
-from tests.scenarios.scenario_file import load_scenario
+from tests.scenarios.scenario_file import CHECKOUT, load_scenario
 from tests.scenarios.scenario_run import play
 from tests.scenarios.scenario_verdict import Verdict
+
+QUESTIONS = """
+community = "config/communities/default.toml"
+[lanes.in]
+gate = 1
+direction = "in"
+steps = ["ask", "scan", "measure"]
+settings.visit = { questions = ["fever_or_cough", "been_away"] }
+guards = ["li", "wang"]
+[[passage]]
+says = "问诊无异常，放行 / Asked, and nothing of it applies: enter"
+at = 2026-02-14T05:50:00
+lane = "in"
+answers = ["no", "no"]
+expect = "granted"
+told = ["answer_question", "hold_forehead", "go"]
+[[passage]]
+says = "早六点交接班，由接班人员处理 / The guard's handover at six: who took over decides"
+at = 2026-02-14T06:00:00
+lane = "in"
+answers = ["no", "yes"]
+guard = [
+  { does = "sign_in", when = "at", after_s = 0.0, order = { guard = "wang" } },
+  { does = "confirm" },
+]
+expect = "granted"
+reason = "guard_confirmed"
+referred_for = "question_answered_yes"
+record = { guard = "wang", answered_yes = ["been_away"] }
+"""
+
+RULES_CHANGE = """
+community = "config/communities/default.toml"
+[lanes.out]
+gate = 1
+direction = "out"
+steps = ["scan"]
+[[passage]]
+says = "橙卡不得外出 / An orange card does not go out"
+at = 2026-02-14T23:59:59
+lane = "out"
+household = { room = "5-1-302", colour = "orange" }
+expect = "denied"
+reason = "colour_not_allowed"
+[[change]]
+says = "新规定自零点起 / New rules from midnight on"
+at = 2026-02-15T00:00:00
+rules = "RULES"
+[[passage]]
+says = "新规定允许橙卡外出 / The new rules let an orange card out"
+at = 2026-02-15T00:00:30
+lane = "out"
+household = "5-1-302"
+expect = "granted"
+record = { "rules.version" = 99 }
+"""
 
 FILES = sorted(Path(__file__).parent.glob("*.toml"))
 PASSAGES_MIN = 12
@@ -70,6 +128,26 @@ def test_time_stands_still_while_a_scanned_code_waits_to_be_read(
 ) -> None:
     monkeypatch.setattr(WatchedPort, "read", _slowly(WatchedPort.read))
     assert play(_written(tmp_path, TO_THE_SECOND), tmp_path / "s").failures == ()
+
+
+def test_questions_are_answered_and_a_gate_is_handed_over(tmp_path: Path) -> None:
+    assert play(_written(tmp_path, QUESTIONS), tmp_path / "s").failures == ()
+
+
+def test_new_rules_hold_from_their_moment_on(tmp_path: Path) -> None:
+    rules = (CHECKOUT / "config/communities/default.toml").read_text(encoding="utf-8")
+    before, orange, after = rules.partition("[colours.orange]")
+    changed = before + orange + after.replace("may_leave = false", "may_leave = true", 1)
+    changed = re.sub(r"^version = \d+", "version = 99", changed, count=1, flags=re.MULTILINE)
+    (tmp_path / "rules.toml").write_text(changed, encoding="utf-8")
+    written = _written(tmp_path, RULES_CHANGE.replace("RULES", str(tmp_path / "rules.toml")))
+    assert play(written, tmp_path / "s").failures == ()
+
+
+def test_times_of_a_scenario_are_its_communitys(tmp_path: Path) -> None:
+    written = _written(tmp_path, 'time_zone = "America/New_York"\n' + TO_THE_SECOND)
+    assert written.moment(datetime.fromisoformat("2026-03-08T01:59")) == datetime(2026, 3, 8, 6, 59, tzinfo=UTC)
+    assert written.moment(datetime.fromisoformat("2026-03-08T03:00")) == datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
 
 
 def test_clock_that_goes_on_while_bytes_wait_fails_visibly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

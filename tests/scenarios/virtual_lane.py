@@ -216,7 +216,7 @@ def build_lane(
     journal = Journal.open(folder / "journal.db", device)
     commits = WatchedCommits(journal, clock.changed)
     clock.watch(f"{name} commits", commits.is_idle)
-    wall = WallClock(ClockTrust.DECLARED, people.keys.issued_at, clock.sources())
+    wall = WallClock(ClockTrust(settings.clock.source), people.keys.issued_at, clock.sources())
     lane = Lane(settings=lane_settings(settings), rules=rules, directory=held.directory, clock_trust=wall.trust)
     desk = _desk(settings, lane, wall, journal, held) if plan.guards else None
     onlooker = Onlooker(desk)
