@@ -1,14 +1,16 @@
 """What stands in for the centre, in the scenario's loop: carries used codes from gate to gate, sends sets to all.
 
-A lane sees it as its bus. What else a bus comes to carry (claims of outings and their answers) is added here.
+A lane sees it as its bus. What else a bus comes to carry (claims of outings and their answers) is added to `LaneBus`;
+answers are given by `call_soon` or `call_later` of the loop, so that they take virtual time alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gate.core import events as ev
 from gate.shell.inbox import InboxItem, UsedElsewhere
 from gate.shell.terminal_parts import LaneReport
 from model.clock import Instant
+from model.directory import Directory
 from model.identities import PassId
 from model.records import ConsumedCode
 from model.rules import RuleSet
@@ -18,8 +20,11 @@ from passes.directory import DirectoryDocument
 class CentreStandIn:
     """The centre of one scenario. Everything on the loop's thread."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], rules: RuleSet, held: DirectoryDocument) -> None:
+        """rules, held: what every gate begins with."""
         self._monotonic = monotonic
+        self._rules = [rules]
+        self._document = held
         self._gates: dict[str, Callable[[InboxItem], None]] = {}
         self.reports: dict[str, LaneReport] = {}
 
@@ -33,11 +38,13 @@ class CentreStandIn:
 
     def send_directory(self, document: DirectoryDocument) -> None:
         """A new directory reaches every gate."""
-        self._send(lambda: ev.DirectoryReplaced(at=self._now(), directory=document.directory))
+        self._document = document
+        self._send_set()
 
     def send_rules(self, rules: RuleSet) -> None:
-        """New rules reach every gate."""
-        self._send(lambda: ev.RulesReplaced(at=self._now(), rules=rules))
+        """New rules reach every gate, beside those that it has."""
+        self._rules.append(rules)
+        self._send_set()
 
     def note_used(self, by: str, code: ConsumedCode) -> None:
         """A gate consumed a holder's code: the others hear of it."""
@@ -45,12 +52,15 @@ class CentreStandIn:
             if name != by:
                 post(UsedElsewhere(code=code))
 
-    def _send(self, make: Callable[[], InboxItem]) -> None:
+    def _send_set(self) -> None:
         for post in self._gates.values():
-            post(make())
+            for item in _items_of(self._document.directory, self._rules, Instant(self._monotonic())):
+                post(item)
 
-    def _now(self) -> Instant:
-        return Instant(self._monotonic())
+
+def _items_of(directory: Directory, rules: Sequence[RuleSet], at: Instant) -> tuple[InboxItem, ...]:
+    """A set as it enters a terminal's inbox."""
+    return ev.DirectoryReplaced(at=at, directory=directory), ev.RulesReplaced(at=at, rules=rules[-1])
 
 
 class LaneBus:

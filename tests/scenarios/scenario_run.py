@@ -68,8 +68,8 @@ class Play:
         self.clock = VirtualTime(began, blind_to=blind_to)
         self._agenda = Agenda(self.clock)
         self._people = People(written, folder / "site", began)
-        self._centre = CentreStandIn(self.clock.monotonic)
         held = self._people.directory(began)
+        self._centre = CentreStandIn(self.clock.monotonic, self._people.rules, held)
         self.lanes = {
             name: build_lane(
                 name,
