@@ -81,6 +81,22 @@ def test_time_stands_still_while_a_thread_works(clock: VirtualTime) -> None:
         assert seen == [1.0]
 
 
+def test_thread_that_is_due_with_a_timer_has_done_its_work_before_the_loop_goes_on(clock: VirtualTime) -> None:
+    seen: list[str] = []
+
+    def work(condition: VirtualCondition) -> None:
+        with condition:
+            condition.wait(3.0)
+            threading.Event().wait(0.05)
+            seen.append("thread")
+            condition.wait()
+
+    with thread(clock, work):
+        run_loop(clock, 3.0)
+        seen.append("loop")
+        assert seen == ["thread", "loop"]
+
+
 def test_thread_that_is_called_goes_on_at_once(clock: VirtualTime) -> None:
     seen: list[str] = []
     with thread(clock, waits(clock, 50.0, seen, "driver")) as condition:

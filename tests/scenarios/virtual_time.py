@@ -225,6 +225,17 @@ class _IdleSelector(selectors.DefaultSelector):
             return ready
         if self._clock.is_free:
             return super().select(_LOOK_AGAIN_S if timeout is None else min(timeout, _LOOK_AGAIN_S))
+        due_s = None if timeout is None else self._clock.monotonic() + timeout
+        while True:
+            if ready := self._until_idle():
+                return ready
+            if due_s is not None and self._clock.monotonic() >= due_s:
+                return []
+            if not self._clock.step(due_s):
+                return super().select(_LOOK_AGAIN_S)
+
+    def _until_idle(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait in real time until nothing works, or the loop has something to do: what that is."""
         gives_up_at = time.monotonic() + STUCK_AFTER_S
         while self._is_away() or not self._clock.wait_until_idle(_LOOK_AGAIN_S):
             if ready := super().select(_LOOK_AGAIN_S if self._is_away() else 0):
@@ -232,10 +243,7 @@ class _IdleSelector(selectors.DefaultSelector):
             if time.monotonic() > gives_up_at:
                 raise StuckError(f"not idle within {STUCK_AFTER_S:g} s: {', '.join(self._clock.who_works())}")
         # Whoever became idle may have said something before.
-        if ready := super().select(0):
-            return ready
-        due_s = None if timeout is None else self._clock.monotonic() + timeout
-        return [] if self._clock.step(due_s) else super().select(_LOOK_AGAIN_S)
+        return super().select(0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
