@@ -9,12 +9,14 @@ from typing import Literal, TypeVar
 from pydantic import Field
 
 from config.problems import Problem, SettingsError
-from config.toml_files import Section, did_you_mean, read_table, validate
+from config.toml_files import Section, Table, did_you_mean, parse_table, read_table, validate
 from model.credentials import Colour
 from model.directory import Isolation
 from model.identities import CommunityId
+from model.passing import Direction
 from model.reasons import Outcome, Reason
-from model.rules import ALWAYS_DENIED, Check, ColourRule, Direction, RuleSet
+from model.rule_set import Check, ColourRule, RuleSet
+from model.rules import ALWAYS_DENIED
 from model.temperature import Celsius, Site, SiteRule, TemperatureRules, Viewer
 
 _NEVER_FAILURES = frozenset(
@@ -81,7 +83,15 @@ class _Rules(Section):
 
 def load_rules(file: Path) -> RuleSet:
     """Read, type and check a community's rules. Raises SettingsError with every problem of the file."""
-    table = read_table(file)
+    return _read(read_table(file), file)
+
+
+def parse_rules(content: bytes, file: Path) -> RuleSet:
+    """The same from a file's content; file: what to call it. Raises SettingsError with every problem."""
+    return _read(parse_table(content, file), file)
+
+
+def _read(table: Table, file: Path) -> RuleSet:
     rules, problems = validate(_Rules, table, file)
     words = _Words(file)
     for name, known in (("colours", _COLOURS), ("isolation", _ISOLATIONS)):

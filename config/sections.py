@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field
 
 from config.toml_files import Section, resolve_path
 from model.identities import CommunityId, CompoundId, DeviceId, GateNumber
+from model.passing import Direction
 from model.records import VisitStep
-from model.rules import Direction
 from model.temperature import Site
 
 ConfigPath = Annotated[Path, AfterValidator(resolve_path)]

@@ -30,7 +30,7 @@ from config.sections import (
 from config.text_files import LANGUAGES, load_texts
 from config.toml_files import Section, did_you_mean, read_table, validate
 from model.records import VisitStep
-from model.rules import RuleSet
+from model.rule_set import RuleSet
 
 
 class TerminalSettings(Section):

@@ -2,8 +2,10 @@
 
 Rules: read what waits, or one byte; never wait for an end of line. A scanner that goes away is opened again and again,
 at most every RECONNECT_MAX_S. Health is reported once when it goes and once when it returns. A line without end makes
-it unavailable until a code comes through: somebody must set the scanner's terminator. So does one that babbles: its
-codes are dropped until it is calm again.
+it unavailable until a code comes through and no more such lines have come for CALM_S: somebody must set the scanner's
+terminator, or mend its cable. Codes between the noise are taken all the same, and a code goes ahead of the health that
+it proves: each is a record, and the person waits for the code's. One that babbles is unavailable too: its codes are
+dropped until it is calm again.
 """
 
 import logging
@@ -20,7 +22,7 @@ from drivers.babble import Babble
 from drivers.errors import DriverSettingsRefused
 from drivers.ports import CodeScanned, Component, ComponentHealth, Emit
 from drivers.repeats import Repeats
-from drivers.serial_framing import LINE_BYTES_MAX, Framer
+from drivers.serial_framing import Framer
 from model.clock import Instant
 from model.credentials import Scanner
 
@@ -30,6 +32,7 @@ READ_WITHIN_S = 0.5
 PIECE_BYTES_MAX = 4096
 RECONNECT_MIN_S = 0.25
 RECONNECT_MAX_S = 5.0
+CALM_S = 1.0
 PARTIAL_KEPT_S = 2.0  # a code arrives within 50 ms at 115,200 baud; what is older belongs to nothing
 STOP_WITHIN_S = 1.5
 
@@ -103,6 +106,8 @@ class SerialScanner:
         self._thread: threading.Thread | None = None
         self._emit: Emit | None = None
         self._why: str | None = None
+        self._overflowed_at = float("-inf")
+        self._is_heard = False  # a code came through since
 
     def start(self, emit: Emit) -> None:
         if self._thread is not None:
@@ -153,19 +158,25 @@ class SerialScanner:
                 self._take(piece)
             elif now - heard_at > PARTIAL_KEPT_S:
                 self._framer.reset()
+            if self._is_heard and not self._framer.is_dropping and now - self._overflowed_at >= CALM_S:
+                self._is_heard = False
+                self._report("")
 
     def _take(self, piece: bytes) -> None:
         fed = self._framer.feed(piece)
         if fed.has_overflowed:
-            log.warning("serial_scanner_line_dropped longer_than=%s", LINE_BYTES_MAX)
+            self._overflowed_at = self._monotonic()
+            self._is_heard = False
             self._report(NO_LINE_END)
         for code in fed.codes:
             at = Instant(self._monotonic())
             if not self._repeats.is_new(code, at):
                 continue
-            is_taken = self._babble.takes(at)
-            self._report("" if is_taken else BABBLING)
-            if is_taken and self._emit is not None:
+            if not self._babble.takes(at):
+                self._report(BABBLING)
+                continue
+            self._is_heard = True
+            if self._emit is not None:
                 self._emit(CodeScanned(at=at, scanner=Scanner.SERIAL, text=code))
 
     def _close(self) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from config.guards import load_guards
 from config.problems import SettingsError
+from config.rules import parse_rules
 from config.sections import InputRole
 from config.settings import TerminalSettings, load_terminal
 from drivers.alarm import Alarm, AlarmSettings
@@ -44,7 +45,9 @@ from gate.shell.kiosk_desk import DeskSettings, KioskDesk
 from gate.shell.link_to_centre import LINK, LinkToCentre
 from gate.shell.log_queue import start_logging
 from gate.shell.records import LAST_GOOD_TIME, Duty, read_duty
+from gate.shell.rules_on_hand import RulesOnHand
 from gate.shell.service_manager import tell
+from gate.shell.signed_set import DIRECTORY_REFUSED, RulesUnreadable, SetReader, SetReceiver, SignedSet, load_last_set
 from gate.shell.terminal import Terminal
 from gate.shell.terminal_parts import Devices
 from gate.shell.wall_clock import WallClock
@@ -53,7 +56,7 @@ from journal.errors import JournalError, JournalUnavailable
 from journal.late import AnyJournal, LateJournal
 from journal.store import Journal
 from model.clock import ClockTrust
-from model.rules import RuleSet
+from model.rule_set import RuleSet
 from model.temperature import Site
 from model.version import VERSION
 from mqtt.errors import BusError
@@ -61,8 +64,7 @@ from mqtt.identity import Credentials
 from mqtt.link import LinkSettings
 from mqtt.topics import Address
 from passes.directory import DirectoryDocument
-from passes.directory_file import load_last_good
-from passes.errors import PassError
+from passes.errors import DocumentRefused, PassError
 from passes.key_files import load_public_key
 from passes.keys import KeyList, accept_key_list
 
@@ -136,9 +138,15 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
     try:
         journal.open_first()
         opened = _what_it_says(journal.opened)
-        held = _load_directory(settings, keys)
+        sets = SetReader(_read_rules, identity.community)
+        last, why_refused = _load_last_set(settings, keys, sets)
+        held = last.document if last is not None else None
         clock = _clock(settings, _last_good_time(opened, held, keys))
-        centre = _link(settings, journal, clock, keys, held)
+        receiver = SetReceiver(keys=keys, reader=sets, held=last, path=_directory_path(settings), clock=clock)
+        centre = _link(settings, journal, clock, receiver)
+        on_hand = RulesOnHand(rules)
+        if last is not None:
+            on_hand.replace(last.rules, last.document.directory.issued_at)
         commits = Commits(journal, on_appended=centre.wake if centre is not None else lambda: None)
         pins = open_pin_factory(settings.gpio.pin_factory)
         directory = held.directory if held is not None else None
@@ -146,10 +154,13 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
         lane = Lane(
             duty=duty.guard if duty is not None else None,
             settings=lane_settings(settings),
-            rules=rules,
+            rules=on_hand.at(clock.now()),
             directory=directory,
             clock_trust=clock.trust,
-            lost={LINK: "connecting" if centre is not None else "not_configured"},
+            lost={
+                LINK: "connecting" if centre is not None else "not_configured",
+                **({DIRECTORY_REFUSED: why_refused} if why_refused else {}),
+            },
         )
         desk = _kiosk_desk(settings, lane=lane, clock=clock, journal=journal, held=held, duty=duty)
         if desk is not None and centre is not None:
@@ -165,6 +176,7 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
             commits=commits,
             devices=make_devices(settings, pins),
             bus=centre,
+            rules=on_hand,
             screens=desk,
             on_alive=lambda: tell("WATCHDOG=1"),
         )
@@ -406,16 +418,24 @@ def _load_keys(settings: TerminalSettings) -> KeyList:
     return accept_key_list(document, root_public=root, community=settings.identity.community)
 
 
-def _load_directory(settings: TerminalSettings, keys: KeyList) -> DirectoryDocument | None:
+def _load_last_set(settings: TerminalSettings, keys: KeyList, reader: SetReader) -> tuple[SignedSet | None, str]:
+    """The last good set, and why there is none where there should be one."""
     path = _directory_path(settings)
     try:
-        return load_last_good(path, keys=keys, community=settings.identity.community)
-    except (PassError, OSError) as error:
+        return load_last_set(path, keys=keys, reader=reader), ""
+    except (DocumentRefused, OSError) as error:
         # The gate works on without one: passes are then unknown and the guard decides, until the centre sends it.
         log.error("directory_refused why=%s", error)
         with suppress(OSError):  # the disk that can't be read may not take a new name either
             path.rename(path.with_suffix(".refused"))
-        return None
+        return None, error.fault.value if isinstance(error, DocumentRefused) else "unreadable"
+
+
+def _read_rules(text: bytes) -> RuleSet:
+    try:
+        return parse_rules(text, Path("signed rules"))
+    except SettingsError as error:
+        raise RulesUnreadable(str(error)) from error
 
 
 def _directory_path(settings: TerminalSettings) -> Path:
@@ -432,8 +452,7 @@ def _link(
     settings: TerminalSettings,
     journal: AnyJournal,
     clock: WallClock,
-    keys: KeyList,
-    held: DirectoryDocument | None,
+    sets: SetReceiver,
 ) -> LinkToCentre | None:
     bus = settings.bus
     if not bus.enabled or bus.ca_path is None or bus.certificate_path is None or bus.key_path is None:
@@ -448,10 +467,7 @@ def _link(
         address=Address(compound=settings.identity.compound, device=settings.identity.device),
         journal=journal,
         clock=clock,
-        keys=keys,
-        community=settings.identity.community,
-        held=held,
-        directory_path=_directory_path(settings),
+        sets=sets,
     )
 
 

@@ -62,7 +62,8 @@ class ResidentScreen(Message):
     instruction, reason, question: keys of the texts. hint: a word beside the instruction that comes and goes
     (closer, hold_still, brighter, less_glare, one_at_a_time). body_c: only where the rules let the resident see it.
     person of people: whose forehead is wanted now when several came on one household card.
-    possible_at: when what was refused will be possible, where that is known.
+    possible_at: when what was refused will be possible, where that is known. due_back: by when the household must be
+    back from what was granted.
     """
 
     instruction: Code
@@ -75,6 +76,7 @@ class ResidentScreen(Message):
     people: People = 1
     body_c: float | None = None
     possible_at: AwareDatetime | None = None
+    due_back: AwareDatetime | None = None
 
 
 class TemperatureShown(Message):
@@ -91,7 +93,8 @@ class VisitShown(Message):
     """The visit that is going on, as the guard sees it. number: given back with each order, so that none comes late.
 
     stage: visiting, recording, with_guard, passing or closing. reason: of the decision, or what the guard is asked.
-    mask_missing: the guard said so, and the visit waits.
+    mask_missing: the guard said so, and the visit waits. purpose: what the guard said that this way out is for.
+    is_confirmable: a guard's word is enough to let this person through.
     """
 
     number: Number
@@ -111,6 +114,8 @@ class VisitShown(Message):
     answered_yes: tuple[Code, ...] = ()
     mask_missing: bool = False
     other_codes: Number = 0
+    purpose: Code | None = None
+    is_confirmable: bool = True
     left: Progress | None = None
 
 
@@ -246,6 +251,15 @@ class CountPeople(Message):
     people: People
 
 
+class StatePurpose(Message):
+    """What this person goes out for; the rules say what that is worth. An emergency goes out at once."""
+
+    kind: Literal["purpose"] = "purpose"
+    token: Token
+    visit: Number
+    purpose: Literal["ordinary", "work", "medical", "duty", "fetch", "emergency"]
+
+
 class MeasureByHand(Message):
     """A guard's own thermometer. body_c: body temperature as its display says, 30.0 to 45.0."""
 
@@ -337,6 +351,7 @@ Order = Annotated[
     | DecideVisit
     | IdentifyHousehold
     | CountPeople
+    | StatePurpose
     | MeasureByHand
     | SeeMask
     | AdmitService

@@ -139,6 +139,10 @@ class LateJournal:
         """As `Journal.get_state`."""
         return self._needed().get_state(key)
 
+    def get_states(self, prefix: str) -> dict[str, str]:
+        """As `Journal.get_states`."""
+        return self._needed().get_states(prefix)
+
     def room(self) -> Room:
         """As `Journal.room`."""
         return self._needed().room()

@@ -33,6 +33,7 @@ from journal.schema import (
     PAGE_BYTES,
     SEQ_BITS,
     add_epoch,
+    first_and_last,
     from_row,
     new_epoch,
     record_id,
@@ -246,6 +247,14 @@ class Journal:
         with self._read_lock, sorted_errors(self.path):
             row = self._file.reader.execute("SELECT value FROM state WHERE key=?", (key,)).fetchone()
         return None if row is None else str(row[0])
+
+    def get_states(self, prefix: str) -> dict[str, str]:
+        """All values whose keys begin so, by key."""
+        with self._read_lock, sorted_errors(self.path):
+            rows = self._file.reader.execute(
+                "SELECT key, value FROM state WHERE substr(key, 1, ?) = ?", (len(prefix), prefix)
+            ).fetchall()
+        return {str(key): str(value) for key, value in rows}
 
     def room(self) -> Room:
         """How full the journal is, its disk included."""
@@ -461,15 +470,11 @@ class Journal:
             return self._epoch_state(self._numbers[epoch], epoch).head_seq
 
     def _epoch_state(self, number: int, epoch: Epoch) -> EpochState:
-        first, last = self._file.reader.execute(
-            "SELECT MIN(id), MAX(id) FROM records WHERE id BETWEEN ? AND ?",
-            (record_id(number, 1), record_id(number, (1 << SEQ_BITS) - 1)),
-        ).fetchone()
-        mask = (1 << SEQ_BITS) - 1
-        head_seq = 0 if last is None else last & mask
+        ends = first_and_last(self._file.reader, number)
+        first_seq, head_seq = (1, 0) if ends is None else (row_id & ((1 << SEQ_BITS) - 1) for row_id in ends)
         return EpochState(
             epoch=epoch,
-            first_seq=Seq(head_seq + 1 if first is None else first & mask),
+            first_seq=Seq(first_seq),
             head_seq=Seq(head_seq),
             acked_seq=self._acked[epoch],
             is_current=epoch == self._head.epoch,

@@ -1,7 +1,7 @@
 """Two kinds of time, never mixed: monotonic instants for durations, aware UTC datetimes for records."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import NewType
 
@@ -22,6 +22,18 @@ class ClockTrust(Enum):
     def is_trusted(self) -> bool:
         """Whether a 30 s holder's code may be judged by this clock."""
         return self in (ClockTrust.NTP, ClockTrust.RTC, ClockTrust.DECLARED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WallCourse:
+    """The course of a trusted wall clock: it showed `wall` at the instant `since`. wall: aware UTC."""
+
+    since: Instant
+    wall: datetime
+
+    def at(self, instant: Instant) -> datetime:
+        """What it shows at this instant, as long as nobody sets it."""
+        return self.wall + timedelta(seconds=instant - self.since)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

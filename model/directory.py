@@ -1,12 +1,14 @@
 """The directory: what the office knows about passes and households. It beats the claim in a pass."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
 
 from model.credentials import Colour
 from model.identities import CommunityId, HouseholdId
+from model.shifts import Schedule, ScheduleId
+from model.windows import Window
 
 
 class PassStatus(IntEnum):
@@ -36,13 +38,18 @@ class HouseholdEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
-    """One version of the directory. statuses: 2 bits per status index, four per byte, lowest bits first."""
+    """One version of the directory. statuses: 2 bits per status index, four per byte, lowest bits first.
+
+    windows: of isolated households. schedules: of work certificates, by the schedule claim of a pass.
+    """
 
     community: CommunityId
     version: int
     issued_at: datetime
     statuses: bytes
     households: Mapping[HouseholdId, HouseholdEntry]
+    windows: Mapping[HouseholdId, tuple[Window, ...]] = field(default_factory=dict)
+    schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)
 
     def status_of(self, status_index: int) -> PassStatus:
         """Status of a pass; UNKNOWN beyond the end of the bitmap."""

@@ -34,3 +34,6 @@ VisitId = NewType("VisitId", int)
 
 GuardId = NewType("GuardId", str)
 """A guard of a gate: 1 to 16 of a-z, 0-9 and underscore, beginning with a letter. Records name guards by it alone."""
+
+ClaimId = NewType("ClaimId", str)
+"""A gate's claim of one outing: 16 lower-case hexadecimal digits, random. The same claim has the same answer."""

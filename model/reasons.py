@@ -15,6 +15,7 @@ class Reason(Enum):
     ADMITTED = "admitted"
     ADMITTED_WATCHED = "admitted_watched"  # passes, and the colour is watched closely
     ADMITTED_VOUCHED = "admitted_vouched"  # a guard knew the household; the rules did the rest
+    EMERGENCY_EXIT = "emergency_exit"  # fire, birth, illness: no quota stops it, and it is registered afterwards
     SERVICE_ADMITTED = "service_admitted"  # an ambulance, the police, a repair crew, let in by the guard
     GUARD_CONFIRMED = "guard_confirmed"
     GUARD_REFUSED = "guard_refused"
@@ -38,6 +39,15 @@ class Reason(Enum):
     HOUSEHOLD_NOT_ON_DIRECTORY = "household_not_on_directory"
     HOUSEHOLD_ISOLATED = "household_isolated"
     COLOUR_NOT_ALLOWED = "colour_not_allowed"
+    KIND_NOT_ALLOWED = "kind_not_allowed"  # this kind of pass does not go this way
+    SHOWN_TWICE = "shown_twice"  # the same pass went the same way already
+    CURFEW = "curfew"
+    SHIFT_UNKNOWN = "shift_unknown"  # a work certificate that does not state its shift
+    OUTSIDE_SHIFT = "outside_shift"
+    EMPLOYER_LISTED = "employer_listed"  # on the black list
+    QUOTA_USED = "quota_used"  # the household has been out
+    TOO_MANY_PEOPLE = "too_many_people"  # more than may go out together
+    OUTING_UNANSWERED = "outing_unanswered"  # the centre has not said whether the household may go out
     TEMPERATURE_HIGH = "temperature_high"
     TEMPERATURE_INDETERMINATE = "temperature_indeterminate"
     QUESTION_ANSWERED_YES = "question_answered_yes"

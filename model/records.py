@@ -4,20 +4,27 @@ The format is final: kinds and field names are never renamed, new fields are add
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
-from math import isfinite
 from typing import assert_never
 
 from model.clock import ClockTrust
-from model.credentials import Pass, RefusedCode, Scanner, VerifiedCode, VouchedHousehold, household_of
-from model.identities import Epoch, GuardId, HouseholdId, PassId, Seq, VisitId
+from model.credentials import Scanner, VerifiedCode
+from model.fact_fields import (
+    JsonValue,
+    code_fields,
+    household_fields,
+    pass_status,
+    temperature_fields,
+    timed_fields,
+    utc_text,
+)
+from model.facts import Facts
+from model.identities import ClaimId, Epoch, GuardId, HouseholdId, PassId, Seq, VisitId
 from model.reasons import Reason
-from model.rules import Decision, Facts, RuleSet
+from model.rule_set import RuleSet
+from model.rules import Decision
 from model.services import ServiceReason
-from model.temperature import BurstReading, HandReading, TemperatureJudgement
-
-JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+from model.temperature import TemperatureJudgement
 
 
 class VisitStep(Enum):
@@ -80,11 +87,14 @@ class PassageEnd(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassageRecord:
+    """outing: the claim of the outing that this way out was, so that the centre knows what became of it."""
+
     visit: VisitId
     end: PassageEnd
     household: HouseholdId | None
     pass_id: PassId | None
     people: int = 1
+    outing: ClaimId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +225,7 @@ def fields_of(record: Record) -> tuple[str, dict[str, JsonValue]]:
                 "household": record.household,
                 "pass": record.pass_id,
                 "people": record.people,
+                "outing": record.outing,
             }
         case AbandonedRecord():
             return "abandoned", {
@@ -278,114 +289,29 @@ def _decision(record: DecisionRecord) -> dict[str, JsonValue]:
         "watched": record.decision.is_watched,
         "referred_for": record.referred_for.value if record.referred_for is not None else None,
         "scanner": record.scanner.value if record.scanner is not None else None,
-        "code": _code(facts.code),
+        "code": code_fields(facts.code),
         "code_used": facts.code_is_used,
-        "household_entry": _household_entry(facts),
-        "pass_status": _pass_status(facts),
+        "household_entry": household_fields(facts),
+        "pass_status": pass_status(facts),
         "answered_yes": list(facts.answered_yes),
-        "temperature": _temperature(facts.temperature),
-        "first_temperature": _temperature(record.first_temperature),
+        "temperature": temperature_fields(facts.temperature),
+        "first_temperature": temperature_fields(record.first_temperature),
         "temperature_model": record.rules.temperature.model,
         "steps": _steps(record.steps),
         "other_codes": record.other_codes,
         "rules": {"community": record.rules.community, "version": record.rules.version},
         "directory_version": directory.version if directory is not None else None,
         "people": facts.people,
-        "other_temperatures": [_temperature(each) for each in facts.others],
-        "superseded_temperatures": [_temperature(each) for each in record.superseded],
+        "other_temperatures": [temperature_fields(each) for each in facts.others],
+        "superseded_temperatures": [temperature_fields(each) for each in record.superseded],
         "guard": record.guard,
         "service": record.service.value if record.service is not None else None,
         "mask_was_missing": record.mask_was_missing,
+        **timed_fields(facts),
+        "possible_at": utc_text(record.decision.possible_at),
+        "due_back": utc_text(record.decision.due_back),
     }
-
-
-def _code(code: VerifiedCode | RefusedCode | VouchedHousehold | None) -> dict[str, JsonValue] | None:
-    if code is None:
-        return None
-    if isinstance(code, VouchedHousehold):
-        return {
-            "verified": False,
-            "vouched_by": code.guard,
-            "why": code.why.value,
-            "pass": None,
-            "household": code.household,
-        }
-    if isinstance(code, RefusedCode):
-        return {
-            "verified": False,
-            "stage": code.stage.value,
-            "detail": code.detail.value,
-            "pass": code.pass_id,
-            "household": code.household,
-        }
-    return {
-        "verified": True,
-        "pass": code.credential.pass_id,
-        "household": code.credential.household,
-        "key": code.key_id,
-        "holder_step": code.holder_step,
-        "needs_guard": code.needs_guard,
-        "claims": _claims(code.credential),
-    }
-
-
-def _claims(claims: Pass) -> dict[str, JsonValue]:
-    return {
-        "community": claims.community,
-        "colour": claims.colour.name.lower(),
-        "kind": claims.kind.name.lower(),
-        "gates": claims.gates,
-        "schedule": claims.schedule,
-        "status_index": claims.status_index,
-        "flags": int(claims.flags),
-        "valid_from": _utc(claims.valid_from),
-        "valid_until": _utc(claims.valid_until),
-    }
-
-
-def _household_entry(facts: Facts) -> dict[str, JsonValue] | None:
-    household = household_of(facts.code)
-    if household is None or facts.directory is None:
-        return None
-    entry = facts.directory.households.get(household)
-    if entry is None:
-        return None
-    return {"colour": entry.colour.name.lower(), "isolation": entry.isolation.name.lower()}
-
-
-def _pass_status(facts: Facts) -> str | None:
-    if not isinstance(facts.code, VerifiedCode) or facts.directory is None:
-        return None
-    return facts.directory.status_of(facts.code.credential.status_index).name.lower()
-
-
-def _temperature(judgement: TemperatureJudgement | None) -> dict[str, JsonValue] | None:
-    if judgement is None:
-        return None
-    reading = judgement.reading
-    fields: dict[str, JsonValue] = {
-        "outcome": judgement.outcome.value,
-        "site": judgement.site.value,
-        "body_c": judgement.body_c,
-        "why": judgement.why.value if judgement.why is not None else None,
-    }
-    if isinstance(reading, BurstReading):
-        return fields | {
-            # JSON has no NaN; the judgement beside it says that this was a fault.
-            "samples_c": [float(sample) if isfinite(sample) else None for sample in reading.samples_c],
-            "can_c": float(reading.can_c),
-            "supply_v": reading.supply_v,
-        }
-    if isinstance(reading, HandReading):
-        by_hand: dict[str, JsonValue] = {"thermometer": reading.thermometer.value, "guard": reading.guard}
-        # As it was typed, also where it is not believed.
-        return fields | {"by_hand": by_hand | {"typed_c": float(reading.body_c)}}
-    return fields | {"fault": reading.why.value}
 
 
 def _steps(steps: tuple[StepDone, ...]) -> list[JsonValue]:
     return [{"step": done.step.value, "result": done.result, "after_s": round(done.after_s, 3)} for done in steps]
-
-
-def _utc(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")

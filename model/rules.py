@@ -1,110 +1,52 @@
-"""A community's rules as data, and the one function that applies them.
+"""The one function that applies a community's rules (model.rule_set) to facts.
 
 `decide` goes through the rule set's checks in their order and stops at the first that does not pass. What a failed
 check leads to (denied, or referred to the guard) is data as well: a second rules file changes an outcome without code.
 A check that cannot be judged is never skipped: what is unknown refers to the guard or denies, as the rules say.
+
+Going out in an emergency, on a guard's word, is stopped by nothing but a code that is no pass; it is registered
+afterwards. What a refusal needs to end is told with it: `possible_at`, the first minute at which the same facts pass.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date
-from enum import Enum
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
 
-from model.credentials import (
-    CodeCheck,
-    Colour,
-    Pass,
-    RefusalDetail,
-    RefusedCode,
-    VerifiedCode,
-    VouchedHousehold,
-    household_of,
-)
-from model.directory import Directory, HouseholdEntry, Isolation, PassStatus
-from model.identities import CommunityId, GateNumber
+from model.credentials import RefusalDetail, RefusedCode, VouchedHousehold
+from model.directory import Isolation, PassStatus
+from model.facts import ClaimAnswer, Facts
+from model.outings import OutingPurpose, due_back
+from model.passback import PassbackMode, is_passed_back
+from model.passing import Direction
 from model.reasons import Outcome, Reason
-from model.temperature import TemperatureJudgement, TemperatureOutcome, TemperatureRules
-
-
-class Direction(Enum):
-    """Way through an access point, seen from the compound."""
-
-    IN = "in"
-    OUT = "out"
-
-
-class Check(Enum):
-    """Checks that a rule set can name, each a function of facts and rules."""
-
-    PASS = "pass"  # genuine, in time, of this community, on the directory and neither revoked nor suspended there
-    DIRECTORY = "directory"  # the household stands on the directory
-    GATE = "gate"  # the pass names this gate
-    FRESH = "fresh"  # this holder's code has not been used
-    ISOLATION = "isolation"
-    COLOUR = "colour"
-    QUESTIONS = "questions"
-    TEMPERATURE = "temperature"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColourRule:
-    """What a colour may do. is_watched: passes, and the centre is told (重点关注)."""
-
-    may_enter: bool
-    may_leave: bool
-    is_watched: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSet:
-    """One community's rules, valid from a date. checks: in the order of judging; on_failure: outcome per reason."""
-
-    community: CommunityId
-    version: int
-    valid_from: date
-    checks: tuple[Check, ...]
-    colours: Mapping[Colour, ColourRule]
-    isolation_may_enter: Mapping[Isolation, bool]
-    isolation_may_leave: Mapping[Isolation, bool]
-    measured_directions: frozenset[Direction]
-    temperature: TemperatureRules
-    on_failure: Mapping[Reason, Outcome]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """All that a decision rests on; recorded with it, so that it can be replayed.
-
-    code: None when none was shown. temperature: None when nobody measured. code_is_used: a grant has consumed this
-    (cti, step).
-    answered_yes: the questions that were answered with yes.
-    people: how many came on one household card. others: temperatures of all but the first, as far as measured.
-    """
-
-    direction: Direction
-    gate: GateNumber
-    code: CodeCheck | None
-    directory: Directory | None
-    temperature: TemperatureJudgement | None
-    code_is_used: bool = False
-    answered_yes: tuple[str, ...] = ()
-    people: int = 1
-    others: tuple[TemperatureJudgement, ...] = ()
-
-    @property
-    def temperatures(self) -> tuple[TemperatureJudgement, ...]:
-        """Of everybody who was measured, in their order."""
-        return (self.temperature, *self.others) if self.temperature is not None else self.others
+from model.rule_set import Check, RuleSet
+from model.temperature import TemperatureOutcome
+from model.timed_checks import (
+    Unmet,
+    counts_as_outing,
+    curfew_check,
+    outing_check,
+    passback_check,
+    window_check,
+    work_check,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One outcome, one reason, and the check that led to it (None when all passed)."""
+    """One outcome, one reason, and the check that led to it (None when all passed).
+
+    possible_at: from when on the same would be granted, where only time is in the way. due_back: by when the household
+    must be back from what was granted.
+    """
 
     outcome: Outcome
     reason: Reason
     check: Check | None
     is_watched: bool = False
+    possible_at: datetime | None = None
+    due_back: datetime | None = None
 
 
 _REFUSALS: Mapping[RefusalDetail, Reason] = {
@@ -133,26 +75,57 @@ _STATUSES: Mapping[PassStatus, Reason] = {
 ALWAYS_DENIED = frozenset({Reason.CODE_FORGED, Reason.NOT_A_PASS, Reason.CODE_USED})
 
 
+Finding = Reason | Unmet | None
+"""What a check found: nothing in the way, a reason, or one that time will end."""
+
+_STEPS_AHEAD: Final = 24
+"""Ends of refusals that are looked at one after the other; more than a few never follow each other."""
+
 # Judged after the rules' own checks even where those leave them out: otherwise there is nobody to grant anything to.
 _ALWAYS_JUDGED = (Check.PASS, Check.DIRECTORY, Check.FRESH)
 
 
 def decide(facts: Facts, rules: RuleSet) -> Decision:
     """Apply the rules to the facts; total and pure."""
+    if is_emergency_exit(facts):
+        return Decision(outcome=Outcome.GRANTED, reason=Reason.EMERGENCY_EXIT, check=None, is_watched=True)
     for check in _order(facts, rules):
-        reason = _CHECKS[check](facts, rules)
-        if reason is not None:
-            outcome = outcome_of(reason, rules)
-            if reason is Reason.TEMPERATURE_INDETERMINATE and any(each.is_fault for each in facts.temperatures):
-                outcome = Outcome.REFERRED  # the gate's fault is nobody's reason to stay outside: the guard measures
-            return Decision(outcome=outcome, reason=reason, check=check)
-    household = _household(facts)
-    colour_rule = rules.colours.get(household.colour) if household is not None else None
+        found = _CHECKS[check](facts, rules)
+        if found is None:
+            continue
+        reason = found.reason if isinstance(found, Unmet) else found
+        possible_at = _possible_at(facts, rules) if isinstance(found, Unmet) and found.until is not None else None
+        return Decision(outcome=_outcome_of(reason, facts, rules), reason=reason, check=check, possible_at=possible_at)
+    colour_rule = rules.colours.get(facts.household.colour) if facts.household is not None else None
     is_watched = colour_rule is not None and colour_rule.is_watched
+    if _is_soft_passback(facts, rules):
+        is_watched = True
     reason = Reason.ADMITTED_WATCHED if is_watched else Reason.ADMITTED
     if isinstance(facts.code, VouchedHousehold):
         reason = Reason.ADMITTED_VOUCHED
-    return Decision(outcome=Outcome.GRANTED, reason=reason, check=None, is_watched=is_watched)
+    return Decision(
+        outcome=Outcome.GRANTED, reason=reason, check=None, is_watched=is_watched, due_back=_due_back(facts, rules)
+    )
+
+
+def is_emergency_exit(facts: Facts) -> bool:
+    """Whether a guard lets somebody out in an emergency whose household is known."""
+    return (
+        facts.direction is Direction.OUT
+        and facts.purpose is OutingPurpose.EMERGENCY
+        and facts.code is not None
+        and not isinstance(facts.code, RefusedCode)
+        and not facts.code_is_used
+    )
+
+
+def wants_claim(facts: Facts, rules: RuleSet) -> bool:
+    """Whether the centre must be asked for this outing before anything is decided: all else lets it pass."""
+    if facts.outing is not None or Check.OUTING not in rules.checks or not counts_as_outing(facts, rules):
+        return False
+    if is_emergency_exit(facts) or facts.at is None:
+        return False
+    return decide(facts, rules).reason is Reason.OUTING_UNANSWERED and _granted_by_all_but(Check.OUTING, facts, rules)
 
 
 def outcome_of(reason: Reason, rules: RuleSet) -> Outcome:
@@ -161,6 +134,14 @@ def outcome_of(reason: Reason, rules: RuleSet) -> Outcome:
         return Outcome.DENIED
     outcome = rules.on_failure.get(reason, Outcome.DENIED)
     return Outcome.REFERRED if outcome is Outcome.GRANTED else outcome
+
+
+def _outcome_of(reason: Reason, facts: Facts, rules: RuleSet) -> Outcome:
+    if reason is Reason.TEMPERATURE_INDETERMINATE and any(each.is_fault for each in facts.temperatures):
+        return Outcome.REFERRED  # the gate's fault is nobody's reason to stay outside: the guard measures
+    if reason is Reason.OUTING_UNANSWERED and rules.outings is not None:
+        return Outcome.DENIED if rules.outings.unanswered is Outcome.DENIED else Outcome.REFERRED
+    return outcome_of(reason, rules)
 
 
 def _order(facts: Facts, rules: RuleSet) -> tuple[Check, ...]:
@@ -179,15 +160,45 @@ def _order(facts: Facts, rules: RuleSet) -> tuple[Check, ...]:
     return (*first, *rules.checks, *_ALWAYS_JUDGED)
 
 
-def _credential(facts: Facts) -> Pass | None:
-    return facts.code.credential if isinstance(facts.code, VerifiedCode) else None
+def _granted_by_all_but(left_out: Check, facts: Facts, rules: RuleSet) -> bool:
+    return all(_CHECKS[check](facts, rules) is None for check in _order(facts, rules) if check is not left_out)
 
 
-def _household(facts: Facts) -> HouseholdEntry | None:
-    household = household_of(facts.code)
-    if household is None or facts.directory is None:
+def _possible_at(facts: Facts, rules: RuleSet) -> datetime | None:
+    """The first whole minute at which all checks pass that fail only for the time; None when there is none.
+
+    Each failing check names its own end; there the others are asked again, until none is in the way.
+    """
+    later = facts
+    for _ in range(_STEPS_AHEAD):
+        unmet = [found for check in _order(later, rules) if (found := _CHECKS[check](later, rules)) is not None]
+        if not unmet:
+            return later.at
+        ends = [found.until for found in unmet if isinstance(found, Unmet) and found.until is not None]
+        if len(ends) < len(unmet):
+            return None
+        later = _at(later, max(ends))
+    return None
+
+
+def _at(facts: Facts, at: datetime) -> Facts:
+    """The same facts at a later moment: the centre's refusal holds until the moment that it named."""
+    outing = facts.outing
+    if outing is not None and outing.possible_at is not None and at >= outing.possible_at:
+        outing = replace(outing, answer=ClaimAnswer.GRANTED)
+    return replace(facts, at=at, outing=outing)
+
+
+def _due_back(facts: Facts, rules: RuleSet) -> datetime | None:
+    if rules.outings is None or facts.at is None or not counts_as_outing(facts, rules):
         return None
-    return facts.directory.households.get(household)
+    return due_back(rules.outings, facts.at, rules.zone, facts.purpose or OutingPurpose.ORDINARY)
+
+
+def _is_soft_passback(facts: Facts, rules: RuleSet) -> bool:
+    if rules.passback.mode is not PassbackMode.SOFT or Check.PASSBACK not in rules.checks or facts.at is None:
+        return False
+    return is_passed_back(rules.passback, facts.last_passage, facts.direction, facts.at)
 
 
 def _check_pass(facts: Facts, rules: RuleSet) -> Reason | None:
@@ -210,13 +221,13 @@ def _check_pass(facts: Facts, rules: RuleSet) -> Reason | None:
 def _check_directory(facts: Facts, rules: RuleSet) -> Reason | None:
     if facts.directory is None:
         return Reason.NO_DIRECTORY
-    return None if _household(facts) is not None else Reason.HOUSEHOLD_NOT_ON_DIRECTORY
+    return None if facts.household is not None else Reason.HOUSEHOLD_NOT_ON_DIRECTORY
 
 
 def _check_gate(facts: Facts, rules: RuleSet) -> Reason | None:
     if isinstance(facts.code, VouchedHousehold):
         return None
-    credential = _credential(facts)
+    credential = facts.credential
     return None if credential is not None and credential.opens(facts.gate) else Reason.WRONG_GATE
 
 
@@ -224,18 +235,18 @@ def _check_fresh(facts: Facts, rules: RuleSet) -> Reason | None:
     return Reason.CODE_USED if facts.code_is_used else None
 
 
-def _check_isolation(facts: Facts, rules: RuleSet) -> Reason | None:
-    household = _household(facts)
+def _check_isolation(facts: Facts, rules: RuleSet) -> Finding:
+    household = facts.household
     if household is None or household.isolation is Isolation.NONE:
         return None
     if isinstance(facts.code, VouchedHousehold):
         return Reason.HOUSEHOLD_ISOLATED  # also where its own pass would do: nobody passes because somebody knows them
     allowed = rules.isolation_may_enter if facts.direction is Direction.IN else rules.isolation_may_leave
-    return None if allowed.get(household.isolation, False) else Reason.HOUSEHOLD_ISOLATED
+    return None if allowed.get(household.isolation, False) else window_check(facts, rules)
 
 
 def _check_colour(facts: Facts, rules: RuleSet) -> Reason | None:
-    household = _household(facts)
+    household = facts.household
     rule = rules.colours.get(household.colour) if household is not None else None
     if rule is None:
         return Reason.COLOUR_NOT_ALLOWED
@@ -262,13 +273,28 @@ def _check_temperature(facts: Facts, rules: RuleSet) -> Reason | None:
     return None
 
 
-_CHECKS: Mapping[Check, Callable[[Facts, RuleSet], Reason | None]] = {
+def _check_kind(facts: Facts, rules: RuleSet) -> Reason | None:
+    if facts.credential is None:
+        return None
+    rule = rules.kinds.get(facts.credential.kind)
+    if rule is None:
+        return None
+    allowed = rule.may_enter if facts.direction is Direction.IN else rule.may_leave
+    return None if allowed else Reason.KIND_NOT_ALLOWED
+
+
+_CHECKS: Mapping[Check, Callable[[Facts, RuleSet], Finding]] = {
     Check.PASS: _check_pass,
     Check.DIRECTORY: _check_directory,
     Check.GATE: _check_gate,
     Check.FRESH: _check_fresh,
+    Check.KIND: _check_kind,
+    Check.PASSBACK: passback_check,
     Check.ISOLATION: _check_isolation,
     Check.COLOUR: _check_colour,
+    Check.CURFEW: curfew_check,
+    Check.WORK: work_check,
+    Check.OUTING: outing_check,
     Check.QUESTIONS: _check_questions,
     Check.TEMPERATURE: _check_temperature,
 }

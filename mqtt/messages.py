@@ -7,16 +7,23 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic_core import PydanticCustomError
 
 from model.clock import ClockTrust
+from model.identities import ClaimId, HouseholdId
+from model.outings import PEOPLE_MAX, Outing, OutingPurpose
 from mqtt.errors import MessageInvalid
 
 MAX_MESSAGE_BYTES: Final = 8 * 1024
 """Limit of every message of this page but an event."""
 
 MAX_DIRECTORY_CHUNK_BYTES: Final = 128 * 1024
+MAX_OUTINGS_TOLD: Final = 16
+"""Outings in one answer, the newest; together they stay far below the limit of a message."""
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 EpochText = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 PassText = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+ClaimText = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+HouseholdNumber = Annotated[int, Field(ge=1, lt=2**31)]
+People = Annotated[int, Field(ge=1, le=PEOPLE_MAX)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 ShortText = Annotated[str, Field(max_length=200)]
@@ -158,3 +165,68 @@ class Reply(Message):
     outcome: ReplyOutcome
     why: ShortText | None = None
     at: AwareDatetime
+
+
+class OutingClaim(Message):
+    """A gate asks for one outing of a household. at: by the gate's clock; the same claim always has the same answer."""
+
+    claim: ClaimText
+    household: HouseholdNumber
+    purpose: OutingPurpose
+    at: AwareDatetime
+    people: People
+
+
+class OutingOutcome(Enum):
+    """What the centre says of a claim."""
+
+    GRANTED = "granted"
+    REFUSED = "refused"
+
+
+class OutingTold(BaseModel):
+    """One outing as the centre knows it; the fields of `model.outings.fields_of_outing`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    claim: ClaimText
+    household: HouseholdNumber
+    started_at: AwareDatetime
+    returned_at: AwareDatetime | None = None
+    purpose: OutingPurpose
+    people: People
+
+    @classmethod
+    def of(cls, outing: Outing) -> Self:
+        """State an outing for the wire."""
+        return cls(
+            claim=outing.claim,
+            household=outing.household,
+            started_at=outing.started_at,
+            returned_at=outing.returned_at,
+            purpose=outing.purpose,
+            people=outing.people,
+        )
+
+    def outing(self) -> Outing:
+        """The outing that it states."""
+        return Outing(
+            claim=ClaimId(self.claim),
+            household=HouseholdId(self.household),
+            started_at=self.started_at,
+            returned_at=self.returned_at,
+            purpose=self.purpose,
+            people=self.people,
+        )
+
+
+class OutingAnswer(Message):
+    """The centre's word on a claim. possible_at: of a refusal, from when the household may go out again.
+
+    outings: the household's other outings that still count or from which nobody has come back, newest first.
+    """
+
+    claim: ClaimText
+    outcome: OutingOutcome
+    possible_at: AwareDatetime | None = None
+    outings: Annotated[tuple[OutingTold, ...], Field(max_length=MAX_OUTINGS_TOLD)] = ()

@@ -10,8 +10,8 @@ from center.clock import is_plausible
 from journal.body import KIND_GAP, parse_body
 from journal.envelope import MAX_SEQ
 from journal.errors import RecordInvalid
+from model.passing import Direction
 from model.reasons import Outcome
-from model.rules import Direction
 
 KIND_DECISION: Final = "decision"
 KIND_PASSAGE: Final = "passage"

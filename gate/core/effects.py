@@ -1,9 +1,11 @@
 """Orders that go out of a lane. Imperative; the shell carries them out in order."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
-from model.identities import VisitId
+from model.identities import HouseholdId, VisitId
+from model.outings import OutingPurpose
 from model.reasons import Reason
 from model.records import Record
 
@@ -49,9 +51,13 @@ class AlarmKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowInstruction:
+    """possible_at: when what was refused will be possible. due_back: by when the household must be back."""
+
     instruction: Instruction
     reason: Reason | None = None
     question: str | None = None
+    possible_at: datetime | None = None
+    due_back: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,17 @@ class StoreRecord:
 
     token: int
     record: Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimOuting:
+    """Ask the centre whether this household may go out; always answered, by OutingAnswered with the same token."""
+
+    token: int
+    household: HouseholdId
+    purpose: OutingPurpose
+    people: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +135,7 @@ Effect = (
     | ShowHint
     | StartMeasurement
     | StoreRecord
+    | ClaimOuting
     | ReleaseBarrier
     | SecureBarrier
     | RaiseAlarm

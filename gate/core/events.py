@@ -1,24 +1,32 @@
 """Facts that come into a lane. Past tense; each carries the instant at which it happened."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from model.clock import ClockTrust, Instant
 from model.credentials import CodeCheck, Scanner
 from model.directory import Directory
+from model.facts import ClaimedOuting
 from model.identities import GuardId, HouseholdId, VisitId
-from model.rules import RuleSet
+from model.outings import OutingPurpose
+from model.passback import LastPassage
+from model.rule_set import RuleSet
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import HandReading, ThermometerReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialPresented:
-    """A code was read and checked by the shell. code_is_used: its holder's step has been consumed by a grant."""
+    """A code was read and checked by the shell. code_is_used: its holder's step has been consumed by a grant.
+
+    last_passage: the last grant of the same pass that this gate knows of.
+    """
 
     at: Instant
     scanner: Scanner
     check: CodeCheck
     code_is_used: bool = False
+    last_passage: LastPassage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +83,24 @@ class PeopleCounted:
     at: Instant
     guard: GuardId
     people: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurposeStated:
+    """A guard says what somebody goes out for."""
+
+    at: Instant
+    guard: GuardId
+    purpose: OutingPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutingAnswered:
+    """What came of a claim, in time or not; answers ClaimOuting with the same token."""
+
+    at: Instant
+    token: int
+    claimed: ClaimedOuting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +223,20 @@ class ComponentChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockChanged:
+    """wall: what a trusted clock shows at `at`, aware UTC; None while it is not trusted."""
+
     at: Instant
     trust: ClockTrust
     jumped_s: float = 0.0
+    wall: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeTold:
+    """A trusted clock was set by less than is worth a record: what it shows now, aware UTC."""
+
+    at: Instant
+    wall: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +267,8 @@ Event = (
     | DutyChanged
     | HouseholdIdentified
     | PeopleCounted
+    | PurposeStated
+    | OutingAnswered
     | MeasuredByHand
     | MaskSeen
     | ServiceAdmitted
@@ -247,6 +286,7 @@ Event = (
     | RecordRefused
     | ComponentChanged
     | ClockChanged
+    | TimeTold
     | DirectoryReplaced
     | RulesReplaced
     | TimePassed

@@ -32,6 +32,7 @@ from gate.core.events import (
     RecordStored,
     RulesReplaced,
     TimePassed,
+    TimeTold,
 )
 from gate.core.settings import LaneSettings
 from gate.core.visit import JOURNAL, interrupted, journal_returned, move
@@ -47,12 +48,12 @@ from gate.core.visit_states import (
 )
 from gate.core.visit_steps import parts_changed
 from gate.core.visit_verdict import passage_ended, release_time_s
-from model.clock import ClockTrust, Instant
+from model.clock import ClockTrust, Instant, WallCourse
 from model.directory import Directory
 from model.identities import GuardId, VisitId
 from model.reasons import Reason
 from model.records import BarrierEvent, BarrierRecord, ClockRecord, DutyRecord, ModeRecord, PassageEnd, VisitStep
-from model.rules import RuleSet
+from model.rule_set import RuleSet
 
 __all__ = ["JOURNAL", "GateMode", "Lane", "Step", "deadline", "step"]
 
@@ -77,6 +78,7 @@ class Lane:
     rules: RuleSet
     directory: Directory | None
     clock_trust: ClockTrust
+    course: WallCourse | None = None  # of the wall clock, while it is trusted
     visit: VisitState = field(default_factory=Idle)
     barrier: BarrierState = field(default_factory=BarrierState)
     lost: Mapping[str, str] = field(default_factory=dict)
@@ -117,6 +119,9 @@ def step(lane: Lane, event: Event) -> Step:
     """Take one event: the barrier first, because the way out waits for nothing; then the visit."""
     if isinstance(event, (ComponentChanged, ClockChanged, DirectoryReplaced, RulesReplaced)):
         return _changed(lane, event)
+    if isinstance(event, TimeTold):
+        # Neither a record nor a screen: nothing changed but what the next decision is judged by.
+        return Step(lane=replace(lane, course=WallCourse(since=event.at, wall=event.wall)), effects=())
     if isinstance(event, ExitRequested):
         return _exit_requested(lane, event.at)
     if isinstance(event, (DutyChanged, BellRung, BellAnswered)):
@@ -145,6 +150,7 @@ def _around(lane: Lane) -> Surroundings:
         directory=lane.directory,
         next_number=lane.next_number,
         lost=lane.lost,
+        course=lane.course,
     )
 
 
@@ -245,7 +251,8 @@ def _changed(lane: Lane, event: ComponentChanged | ClockChanged | DirectoryRepla
         case ClockChanged():
             clock = ClockRecord(trust=event.trust, jumped_s=event.jumped_s)
             stored = StoreRecord(token=lane.next_number, record=clock)
-            lane = replace(lane, clock_trust=event.trust, next_number=lane.next_number + 1)
+            course = WallCourse(since=event.at, wall=event.wall) if event.wall is not None else None
+            lane = replace(lane, clock_trust=event.trust, course=course, next_number=lane.next_number + 1)
             return Step(lane=lane, effects=(stored, PublishState()))
         case ComponentChanged():
             return _component_changed(lane, event)

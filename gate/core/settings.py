@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from model.identities import GateNumber
+from model.passing import Direction
 from model.records import VisitStep
-from model.rules import Direction
 from model.temperature import Site
 
 NO_SCANNERS: Final[frozenset[str]] = frozenset()

@@ -48,6 +48,7 @@ from gate.core.events import (
     MeasuredByHand,
     PeopleCounted,
     PresenceChanged,
+    PurposeStated,
     QuestionAnswered,
     ServiceAdmitted,
     TimePassed,
@@ -65,9 +66,10 @@ from gate.core.visit_states import (
     stay,
 )
 from gate.core.visit_steps import abandoned, begin, is_same_pass, resume, visiting, vouched
-from gate.core.visit_verdict import admit_service, guard_left, passage_ended, recording, with_guard
+from gate.core.visit_verdict import admit_service, guard_alarm_cleared, guard_left, passage_ended, recording, with_guard
 from model.clock import Instant
 from model.credentials import VerifiedCode
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import DecisionRecord, PassageEnd, VisitStep
 from model.services import PEOPLE_MAX
@@ -104,6 +106,8 @@ def move(state: VisitState, event: Event, around: Surroundings) -> VisitMove:
         case WithGuard():
             if isinstance(event, HouseholdIdentified):
                 return _identified_at_guard(state, event, around)
+            if isinstance(event, PurposeStated):
+                return _purpose_at_guard(state, event, around)
             if isinstance(event, MeasuredByHand) and state.mask_missing:
                 return _measured_without_mask(state, event, around)
             return with_guard(state, event, around)
@@ -249,6 +253,30 @@ def _identified_at_guard(state: WithGuard, event: HouseholdIdentified, around: S
     return resume(again, event.at, around)
 
 
+def _purpose_at_guard(state: WithGuard, event: PurposeStated, around: Surroundings) -> VisitMove:
+    """Whoever goes out for something that the rules exempt is judged again by it; so is an emergency."""
+    record = state.record
+    code = _code_again(record, event.at)
+    if record.facts.direction is not Direction.OUT or event.purpose is record.facts.purpose or code is None:
+        return stay(state, around)
+    again = replace(_visiting_again(state, code, event.at, around), purpose=event.purpose)
+    cleared = guard_alarm_cleared(record)
+    resumed = resume(again, event.at, around)
+    return replace(resumed, effects=(*cleared, *resumed.effects))
+
+
+def _code_again(record: DecisionRecord, at: Instant) -> CredentialPresented | None:
+    if record.facts.code is None or record.scanner is None:
+        return None
+    return CredentialPresented(
+        at=at,
+        scanner=record.scanner,
+        check=record.facts.code,
+        code_is_used=record.facts.code_is_used,
+        last_passage=record.facts.last_passage,
+    )
+
+
 def _measured_without_mask(state: WithGuard, event: MeasuredByHand, around: Surroundings) -> VisitMove:
     """What the rules would grant now waits until a mask is put on."""
     moved = with_guard(state, event, around)
@@ -257,12 +285,7 @@ def _measured_without_mask(state: WithGuard, event: MeasuredByHand, around: Surr
     record = moved.state.record
     if record.decision.outcome is not Outcome.GRANTED:
         return moved
-    check = record.facts.code
-    code = None
-    if check is not None and record.scanner is not None:
-        code = CredentialPresented(
-            at=event.at, scanner=record.scanner, check=check, code_is_used=record.facts.code_is_used
-        )
+    code = _code_again(record, event.at)
     cleared = (ClearAlarm(kind=moved.state.alarm),) if moved.state.alarm is not None else ()
     held = resume(_visiting_again(replace(state, record=record), code, event.at, around), event.at, around)
     return replace(held, effects=(*cleared, *held.effects))
@@ -288,6 +311,7 @@ def _visiting_again(state: WithGuard, code: CredentialPresented | None, at: Inst
         mask_missing=state.mask_missing,
         mask_was_missing=record.mask_was_missing,
         checked_by=record.guard,
+        purpose=record.facts.purpose,
         steps=record.steps,
     )
 

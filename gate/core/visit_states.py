@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, assert_never
 
 from gate.core.effects import AlarmKind, Effect, Instruction
 from gate.core.events import CredentialPresented
 from gate.core.settings import LaneSettings
-from model.clock import Instant
+from model.clock import Instant, WallCourse
 from model.directory import Directory
+from model.facts import ClaimedOuting
 from model.identities import GuardId, VisitId
+from model.outings import OutingPurpose
 from model.records import DecisionRecord, StepDone, VisitStep
-from model.rules import RuleSet
+from model.rule_set import RuleSet
 from model.temperature import TemperatureJudgement
 
 THERMOMETER: Final = "thermometer"
@@ -33,7 +36,8 @@ class Visiting:
     people: on one household card. measured: one judgement for each of them who is done. first_temperature, superseded:
     earlier judgements, the first and the further ones. approach_until: until then a sensor that sees no forehead is
     asked again. mask_missing: not decided until one is put on; is_held: nothing else is left to do, or in time.
-    checked_by: the guard who looked at the card.
+    checked_by: the guard who looked at the card. purpose: as a guard stated it. claiming: token of a claim that the
+    centre has not answered; all else is done. claimed: what came of it.
     """
 
     visit: VisitId
@@ -58,6 +62,9 @@ class Visiting:
     mask_was_missing: bool = False
     is_held: bool = False
     checked_by: GuardId | None = None
+    purpose: OutingPurpose | None = None
+    claiming: int | None = None
+    claimed: ClaimedOuting | None = None
     steps: tuple[StepDone, ...] = ()
 
     @property
@@ -122,7 +129,7 @@ VisitState = Idle | Visiting | Recording | WithGuard | Passing | Closing
 class Surroundings:
     """What a visit may look at but not change. next_number: first unused number for visits, tokens and requests.
 
-    lost: parts that are not available, and why.
+    lost: parts that are not available, and why. course: of the wall clock; None while it is not trusted.
     """
 
     settings: LaneSettings
@@ -130,6 +137,11 @@ class Surroundings:
     directory: Directory | None
     next_number: int
     lost: Mapping[str, str] = field(default_factory=dict)
+    course: WallCourse | None = None
+
+    def wall(self, at: Instant) -> datetime | None:
+        """What a trusted clock shows at this instant."""
+        return self.course.at(at) if self.course is not None else None
 
     @property
     def has_scanner(self) -> bool:

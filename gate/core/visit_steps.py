@@ -11,7 +11,9 @@ from gate.core.events import (
     HouseholdIdentified,
     MaskSeen,
     MeasuredByHand,
+    OutingAnswered,
     PeopleCounted,
+    PurposeStated,
     QuestionAnswered,
     TemperatureMeasured,
     TimePassed,
@@ -25,10 +27,12 @@ from gate.core.visit_measure import (
     worst_of,
 )
 from gate.core.visit_states import Closing, Idle, Surroundings, Visiting, VisitMove, stay
-from gate.core.visit_verdict import decide_visit, decision_record, store_decision
+from gate.core.visit_verdict import decide_visit, decision_record, outing_answered, store_decision
 from model.clock import Instant
 from model.credentials import CodeCheck, RefusedCode, Scanner, VerifiedCode, VouchedHousehold
 from model.identities import PassId, VisitId
+from model.outings import OutingPurpose
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import AbandonedRecord, StepDone, VisitStep
 from model.rules import Decision
@@ -65,6 +69,8 @@ def vouched(event: HouseholdIdentified) -> CredentialPresented:
 
 
 def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
+    if state.claiming is not None:
+        return _claiming(state, event, around)
     match event:
         case CredentialPresented():
             return _code_shown(state, event, around)
@@ -77,6 +83,8 @@ def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
         case MeasuredByHand() if _is_measured_here(around):
             after = measured_by_hand(state, event.reading, around)
             return stay(state, around) if after is state else _advance(after, event.at, around)
+        case PurposeStated() if around.settings.direction is Direction.OUT and event.purpose is not state.purpose:
+            return _advance(replace(state, purpose=event.purpose), event.at, around)
         case PeopleCounted():
             return _counted(state, event, around)
         case MaskSeen():
@@ -92,9 +100,25 @@ def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
             return stay(state, around)
 
 
+def _claiming(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
+    """All is done but the centre's answer; it comes in a moment, or is said not to have come."""
+    match event:
+        case OutingAnswered() if event.token == state.claiming:
+            return outing_answered(state, event.claimed, event.at, around)
+        case TimePassed() if event.at >= state.step_until:
+            return outing_answered(state, None, event.at, around)
+        case CredentialPresented():
+            return _code_shown(state, event, around)
+        case TimePassed() if state.absent_since is not None:
+            return _time_passed(state, event.at, around)
+        case _:
+            return stay(state, around)
+
+
 def parts_changed(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     """A scanner or the thermometer was lost, or came back, while somebody stands before it."""
-    if state.is_held or state.step not in (VisitStep.SCAN, VisitStep.MEASURE):
+    is_done = state.is_held or state.claiming is not None
+    if is_done or state.step not in (VisitStep.SCAN, VisitStep.MEASURE):
         return stay(state, around)
     anew = replace(state, step_until=at)
     if state.step is VisitStep.MEASURE:
@@ -170,7 +194,7 @@ def _guard_checked(state: Visiting, event: GuardDecided, around: Surroundings) -
         confirmed = replace(_done(state, state.step, event.at, "confirmed"), checked_by=event.guard)
         return _advance(confirmed, event.at, around)
     refused = Decision(outcome=Outcome.DENIED, reason=Reason.GUARD_REFUSED, check=None)
-    record = decision_record(_done(state, state.step, event.at, "refused"), refused, around)
+    record = decision_record(_done(state, state.step, event.at, "refused"), refused, event.at, around)
     return store_decision(replace(record, guard=event.guard), event.at, state, around)
 
 
@@ -207,7 +231,8 @@ def abandoned(state: Visiting, around: Surroundings) -> StoreRecord:
 
 def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     """Go to the first step that is not done; without one, decide."""
-    if state.code is not None and isinstance(state.code.check, RefusedCode):
+    is_emergency = state.purpose is OutingPurpose.EMERGENCY and around.settings.direction is Direction.OUT
+    if state.code is not None and (is_emergency or isinstance(state.code.check, RefusedCode)):
         return decide_visit(_done(state, VisitStep.SCAN, at, _scan_result(state.code.check)), at, around)
     done = {step.step for step in state.steps}
     ended: list[StepDone] = []  # taken over at once: a visit is large, and this is the ordinary way

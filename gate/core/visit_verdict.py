@@ -7,6 +7,7 @@ from typing import assert_never
 from gate.core.effects import (
     AlarmKind,
     CallGuard,
+    ClaimOuting,
     ClearAlarm,
     Effect,
     Hint,
@@ -42,7 +43,10 @@ from gate.core.visit_states import (
 )
 from model.clock import Instant
 from model.credentials import VerifiedCode, household_of
+from model.facts import ClaimedOuting, Facts
 from model.identities import VisitId
+from model.outings import OutingPurpose
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import (
     AbandonedRecord,
@@ -53,7 +57,7 @@ from model.records import (
     VisitStep,
     consumed_by,
 )
-from model.rules import Decision, Facts, decide
+from model.rules import Decision, decide, wants_claim
 from model.temperature import TemperatureOutcome, judge_by_hand
 
 # Raised with the stored decision, cleared when the visit ends.
@@ -64,12 +68,36 @@ _FOR_A_TEMPERATURE = (Reason.TEMPERATURE_HIGH, Reason.TEMPERATURE_INDETERMINATE)
 
 
 def decide_visit(state: Visiting, at: Instant, around: Surroundings, ended: Sequence[StepDone] = ()) -> VisitMove:
-    """Let the rules decide. ended: steps that have ended since the state was made."""
-    return store_decision(decision_record(state, None, around, ended), at, state, around)
+    """Let the rules decide; an outing that only the centre can grant is claimed first.
+
+    ended: steps that have ended since the state was made.
+    """
+    record = decision_record(state, None, at, around, ended)
+    household = household_of(record.facts.code)
+    if household is None or record.facts.at is None or not wants_claim(record.facts, record.rules):
+        return store_decision(record, at, state, around)
+    token = around.next_number
+    claim = ClaimOuting(
+        token=token,
+        household=household,
+        purpose=state.purpose or OutingPurpose.ORDINARY,
+        people=state.people,
+        at=record.facts.at,
+    )
+    until = Instant(at + around.settings.record_limit_s)
+    claiming = replace(state, steps=record.steps, claiming=token, step_until=until)
+    effects = (claim, ShowInstruction(instruction=Instruction.WAIT))
+    return VisitMove(state=claiming, effects=effects, next_number=token + 1)
+
+
+def outing_answered(state: Visiting, claimed: ClaimedOuting | None, at: Instant, around: Surroundings) -> VisitMove:
+    """The centre has spoken, or nobody did: None refers to the guard."""
+    answered = replace(state, claiming=None, claimed=claimed)
+    return store_decision(decision_record(answered, None, at, around), at, answered, around)
 
 
 def decision_record(
-    state: Visiting, decision: Decision | None, around: Surroundings, ended: Sequence[StepDone] = ()
+    state: Visiting, decision: Decision | None, at: Instant, around: Surroundings, ended: Sequence[StepDone] = ()
 ) -> DecisionRecord:
     """The record of a decision; the rules decide unless a person has."""
     code = state.code
@@ -83,6 +111,10 @@ def decision_record(
         answered_yes=state.answered_yes,
         people=state.people,
         others=state.measured[1:],
+        at=around.wall(at),
+        purpose=state.purpose,
+        outing=state.claimed,
+        last_passage=code.last_passage if code is not None else None,
     )
     return DecisionRecord(
         visit=state.visit,
@@ -114,6 +146,7 @@ def admit_service(event: ServiceAdmitted, is_present: bool, around: Surroundings
         directory=around.directory,
         temperature=None,
         people=event.people,
+        at=around.wall(event.at),
     )
     record = DecisionRecord(
         visit=VisitId(around.next_number),
@@ -182,19 +215,22 @@ def _stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
             if settings.has_barrier:
                 release_s = release_time_s(record.facts.people, settings)
                 effects.append(ReleaseBarrier(release_time_s=release_s, visit=record.visit))
-            effects.append(ShowInstruction(instruction=Instruction.GO, reason=reason))
+            due_back = record.decision.due_back
+            effects.append(ShowInstruction(instruction=Instruction.GO, reason=reason, due_back=due_back))
             used = consumed_by(record)
             if used is not None:
                 effects.append(PublishUsed(pass_id=used.pass_id, step=used.step))
             return stay(Passing(record=record, is_present=state.is_present), around, *effects)
         case Outcome.DENIED:
-            shown = ShowInstruction(instruction=Instruction.REFUSED, reason=reason)
+            possible_at = record.decision.possible_at
+            shown = ShowInstruction(instruction=Instruction.REFUSED, reason=reason, possible_at=possible_at)
             closing = Closing(until=Instant(at + settings.result_shown_s), is_present=state.is_present, alarm=alarm)
             return stay(closing, around, shown, *raised)
         case Outcome.REFERRED:
             until = Instant(at + settings.guard_limit_s)
             guard = WithGuard(record=record, began_at=state.began_at, until=until, is_present=state.is_present)
-            shown = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=reason)
+            possible_at = record.decision.possible_at
+            shown = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=reason, possible_at=possible_at)
             return stay(guard, around, shown, CallGuard(reason=reason), *raised)
         case _:
             assert_never(record.decision.outcome)
@@ -218,15 +254,15 @@ def _not_stored(state: Recording, at: Instant, around: Surroundings) -> VisitMov
 def with_guard(state: WithGuard, event: Event, around: Surroundings) -> VisitMove:
     record = state.record
     match event:
+        case GuardDecided() if event.is_confirmed and is_no_guards_word(record):
+            return stay(state, around)
         case GuardDecided() if event.visit in (None, record.visit):
             outcome = Outcome.GRANTED if event.is_confirmed else Outcome.DENIED
             reason = Reason.GUARD_CONFIRMED if event.is_confirmed else Reason.GUARD_REFUSED
-            decision = Decision(
-                outcome=outcome, reason=reason, check=record.decision.check, is_watched=record.decision.is_watched
-            )
+            decision = replace(record.decision, outcome=outcome, reason=reason, possible_at=None)
             decided = replace(record, decision=decision, referred_for=record.decision.reason, guard=event.guard)
             answered = store_decision(decided, event.at, state, around)
-            return replace(answered, effects=(*answered.effects, *_cleared(record)))
+            return replace(answered, effects=(*answered.effects, *guard_alarm_cleared(record)))
         case TimePassed() if event.at >= state.until:
             closing = Closing(
                 until=Instant(event.at + around.settings.result_shown_s),
@@ -244,6 +280,11 @@ def with_guard(state: WithGuard, event: Event, around: Surroundings) -> VisitMov
             return stay(state, around, ShowHint(hint=Hint.ONE_AT_A_TIME))
         case _:
             return stay(state, around)
+
+
+def is_no_guards_word(record: DecisionRecord) -> bool:
+    """An isolated household goes out by a window or in an emergency, which the guard states; never on a word alone."""
+    return record.decision.reason is Reason.HOUSEHOLD_ISOLATED and record.facts.direction is Direction.OUT
 
 
 def _mask_seen(state: WithGuard, event: MaskSeen, around: Surroundings) -> VisitMove:
@@ -275,7 +316,13 @@ def _measured_by_hand(state: WithGuard, event: MeasuredByHand, around: Surroundi
         judgements.append(judgement)
     else:
         return stay(state, around)
-    facts = replace(record.facts, temperature=judgements[0], others=tuple(judgements[1:]), directory=around.directory)
+    facts = replace(
+        record.facts,
+        temperature=judgements[0],
+        others=tuple(judgements[1:]),
+        directory=around.directory,
+        at=around.wall(event.at),
+    )
     again = replace(
         record,
         facts=facts,
@@ -300,10 +347,11 @@ def guard_left(state: WithGuard, around: Surroundings) -> VisitMove:
         visit=record.visit, at_step=VisitStep.CHECK, steps=record.steps, mask_was_missing=record.mask_was_missing
     )
     stored = StoreRecord(token=around.next_number, record=abandoned)
-    return VisitMove(state=state, effects=(stored, *_cleared(record)), next_number=around.next_number + 1)
+    return VisitMove(state=state, effects=(stored, *guard_alarm_cleared(record)), next_number=around.next_number + 1)
 
 
-def _cleared(record: DecisionRecord) -> tuple[Effect, ...]:
+def guard_alarm_cleared(record: DecisionRecord) -> tuple[Effect, ...]:
+    """What ends with a referral that is answered."""
     return _ended(_ALARMS.get(record.decision.reason))
 
 
@@ -321,6 +369,7 @@ def passage_ended(state: Passing, end: PassageEnd, at: Instant, around: Surround
         household=household_of(code),
         pass_id=verified.pass_id if verified is not None else None,
         people=state.record.facts.people,
+        outing=state.record.facts.outing.claim if state.record.facts.outing is not None else None,
     )
     stored = StoreRecord(token=around.next_number, record=record)
     # Who came together pass one after the other: the rest of them are not asked anew.

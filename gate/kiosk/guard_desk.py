@@ -33,6 +33,7 @@ from gate.screens import (
     SeeMask,
     SignIn,
     SignOut,
+    StatePurpose,
 )
 
 MAX_PRESSES: Final = 64
@@ -44,6 +45,7 @@ _OF_GUARDS: Final = (
     DecideVisit,
     IdentifyHousehold,
     CountPeople,
+    StatePurpose,
     MeasureByHand,
     SeeMask,
     AdmitService,

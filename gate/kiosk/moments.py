@@ -22,15 +22,18 @@ _MONTHS: Final = (
 )
 
 
-def possible_from(words: Words, moment: datetime, now: datetime) -> str:
-    """From when something is possible. Both aware, in the zone that is shown; never earlier than it is."""
+def said(words: Words, table: str, moment: datetime, now: datetime) -> str:
+    """A sentence of this table of resident texts about a moment.
+
+    Both aware, in the zone that is shown; never earlier than it is.
+    """
     minute = moment.replace(second=0, microsecond=0)
     if minute < moment:
         minute += timedelta(minutes=1)
     days = (minute.date() - now.date()).days
     key = {0: "today", 1: "tomorrow"}.get(days, "later" if minute - now < _FAR else "far")
     return words(
-        f"resident.possible.{key}",
+        f"resident.{table}.{key}",
         time=f"{minute:%H:%M}",
         day=minute.day,
         month=minute.month,

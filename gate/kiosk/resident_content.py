@@ -10,7 +10,7 @@ from typing import Final
 
 from gate.kiosk.event_stream import Content
 from gate.kiosk.kiosk import Kiosk
-from gate.kiosk.moments import possible_from
+from gate.kiosk.moments import said
 from gate.kiosk.resident_faces import LOOKS, Face, look_of
 from gate.kiosk.words import Words
 from gate.screens import Progress, ResidentScreen, ScreenState
@@ -46,7 +46,7 @@ def resident_content(kiosk: Kiosk) -> Content:
         "place": _place(each, shown, look.face),
         "reason": each.code("reasons", shown.reason) if look.face is not Face.GO else None,
         "what_now": _what_now(each, screen, look.face),
-        "possible": _possible(each, shown.possible_at, now),
+        "possible": _moment(each, "possible", shown.possible_at, now) or _moment(each, "back", shown.due_back, now),
         "question": _question(each, shown),
         "hint": each.code("hints", shown.hint),
         "progress": _progress(shown.progress, kiosk.board.age_s),
@@ -124,11 +124,11 @@ def _question(each: _Each, shown: ResidentScreen) -> dict[str, object] | None:
     return {"code": shown.question, "words": each.code("questions", shown.question) or [shown.question]}
 
 
-def _possible(each: _Each, moment: datetime | None, now: datetime) -> Texts | None:
+def _moment(each: _Each, table: str, moment: datetime | None, now: datetime) -> Texts | None:
     if moment is None or moment <= now:
         return None
     local = moment.astimezone(now.tzinfo)
-    return each.by(lambda words: possible_from(words, local, now))
+    return each.by(lambda words: said(words, table, local, now))
 
 
 def _progress(progress: Progress | None, age_s: float) -> dict[str, float] | None:

@@ -2,6 +2,7 @@
 
 from drivers.ports import CodeScanned
 from gate.core.events import CredentialPresented
+from gate.shell.last_passages import LastPassages
 from gate.shell.wall_clock import WallClock
 from journal.late import AnyJournal
 from model.credentials import CheckStage, CodeCheck, RefusalDetail, RefusedCode, VerifiedCode
@@ -28,6 +29,7 @@ class CodeReader:
         self._community = community
         self._clock = clock
         self._journal = journal
+        self.passages = LastPassages()
 
     def read(self, scanned: CodeScanned) -> CredentialPresented:
         """Check one code; total. The holder's step counts as used when any grant that we know of has consumed it."""
@@ -35,7 +37,10 @@ class CodeReader:
         is_used = False
         if isinstance(check, VerifiedCode) and check.holder_step is not None:
             is_used = self._journal.is_consumed(check.credential.pass_id, check.holder_step)
-        return CredentialPresented(at=scanned.at, scanner=scanned.scanner, check=check, code_is_used=is_used)
+        last = self.passages.of(check.credential.pass_id) if isinstance(check, VerifiedCode) else None
+        return CredentialPresented(
+            at=scanned.at, scanner=scanned.scanner, check=check, code_is_used=is_used, last_passage=last
+        )
 
     def _check(self, scanned: CodeScanned) -> CodeCheck:
         if scanned.several:

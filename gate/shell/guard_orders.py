@@ -25,10 +25,12 @@ from gate.screens import (
     RingBell,
     SeeMask,
     SignIn,
+    StatePurpose,
 )
 from gate.shell.screen_state import visit_number
 from model.clock import Instant
 from model.identities import GuardId, HouseholdId, VisitId
+from model.outings import OutingPurpose
 from model.records import VisitStep
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import Celsius, HandReading, HandSite, HandThermometer
@@ -37,6 +39,7 @@ LaneOrder = (
     DecideVisit
     | IdentifyHousehold
     | CountPeople
+    | StatePurpose
     | MeasureByHand
     | SeeMask
     | AdmitService
@@ -48,9 +51,9 @@ LaneOrder = (
 )
 """Orders that the lane carries out; the others (signing in and out, looking up) are the shell's own."""
 
-_OF_A_VISIT: Final = (DecideVisit, IdentifyHousehold, CountPeople, MeasureByHand, SeeMask)
+_OF_A_VISIT: Final = (DecideVisit, IdentifyHousehold, CountPeople, StatePurpose, MeasureByHand, SeeMask)
 _NEEDS_RECORD: Final = (DecideVisit, AdmitService)
-_DECIDES_A_REFERRAL: Final = (MeasureByHand, IdentifyHousehold)
+_DECIDES_A_REFERRAL: Final = (MeasureByHand, IdentifyHousehold, StatePurpose)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +141,8 @@ def _event_of(order: LaneOrder, guard: GuardId | None, at: Instant) -> ev.Event 
             return ev.HouseholdIdentified(at=at, guard=guard, household=household, why=identified)
         case CountPeople():
             return ev.PeopleCounted(at=at, guard=guard, people=order.people)
+        case StatePurpose():
+            return ev.PurposeStated(at=at, guard=guard, purpose=OutingPurpose(order.purpose))
         case MeasureByHand():
             return ev.MeasuredByHand(at=at, reading=_reading(order, guard, at))
         case SeeMask():

@@ -7,28 +7,25 @@ is lost and nothing new is said about the centre. Nothing at the gate moves beca
 import logging
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
-from gate.core.events import ComponentChanged, DirectoryReplaced
-from gate.shell.inbox import InboxItem, UsedElsewhere
+from gate.core.events import ComponentChanged
+from gate.shell.inbox import InboxItem, SignedSetCame, UsedElsewhere
+from gate.shell.signed_set import SetReceiver
 from gate.shell.terminal_parts import LaneReport
 from gate.shell.wall_clock import WallClock
 from journal.late import AnyJournal
-from model.identities import CommunityId, PassId
+from model.identities import PassId
 from model.records import ConsumedCode
 from model.version import VERSION
 from mqtt.errors import BusError
 from mqtt.link import Link, LinkSettings, Received, Sent
-from mqtt.messages import Availability, Mode, Status, StatusWhy, Used
+from mqtt.messages import Availability, Mode, OutingClaim, Status, StatusWhy, Used
+from mqtt.outing_claims import OnDone, OutingClaims
 from mqtt.publisher import Publisher
 from mqtt.reporter import Conditions, StateReporter
 from mqtt.topics import CENTER_STATUS, Address, Verb
 from passes.directory import DirectoryDocument
-from passes.directory_chunks import ChunkRefused, DirectoryAssembler, DirectoryComplete
-from passes.directory_file import save_last_good
-from passes.errors import DocumentFault
-from passes.keys import KeyList
 
 log = logging.getLogger(__name__)
 
@@ -48,16 +45,11 @@ class LinkToCentre:
         address: Address,
         journal: AnyJournal,
         clock: WallClock,
-        keys: KeyList,
-        community: CommunityId,
-        held: DirectoryDocument | None,
-        directory_path: Path,
+        sets: SetReceiver,
     ) -> None:
         self._clock = clock
         self._address = address
-        self._directory_path = directory_path
-        version = held.directory.version if held is not None else 0
-        self._assembler = DirectoryAssembler(keys=keys, community=community, held_version=version)
+        self._sets = sets
         self.on_directory: Callable[[DirectoryDocument], None] = lambda document: None  # set before `start`
         self._post: Callable[[InboxItem], None] = lambda item: None
         self._link = Link(link_settings, address, software=VERSION, on_link_changed=self._on_link_changed)
@@ -65,13 +57,14 @@ class LinkToCentre:
         self._reporter = StateReporter(journal, self._link, clock=clock.timestamp)
         self._centre_birth: int | None = None
         self._centre_timer: threading.Timer | None = None
+        self._claims = OutingClaims(self._link)
         self._link.handle(CENTER_STATUS, self._on_centre_status)
         self._link.handle(address.directories(), self._on_directory)
         self._link.handle(address.others_used(), self._on_used)
 
     def start(self, post: Callable[[InboxItem], None]) -> None:
         """Start connecting. post: enters the terminal's inbox, from any thread. Raises BusError for bad credentials."""
-        self._post = post
+        self._post = self._sets.tell = post
         self._publisher.start()
         self._reporter.start()
         self._link.start()
@@ -108,11 +101,16 @@ class LinkToCentre:
         if self._link.publish(self._address.topic(Verb.USED), message.encode()) is not Sent.SENT:
             log.info("used_not_told")
 
+    def claim_outing(self, claim: OutingClaim, on_done: OnDone) -> None:
+        """Ask the centre for an outing; on_done is called exactly once, on any thread."""
+        self._claims.claim(claim, on_done)
+
     # below: the link's thread, which must not die and must not wait long
 
     def _on_link_changed(self, is_up: bool) -> None:
         at = self._clock.instant()
         self._post(ComponentChanged(at=at, component=LINK, is_available=is_up, why="" if is_up else "no_broker"))
+        self._sets.link_changed()
         self._centre_birth = None  # births may have been missed meanwhile: what is retained now counts
         self._expect_centre(CENTRE_HEARD_WITHIN_S if is_up else None)
 
@@ -161,18 +159,11 @@ class LinkToCentre:
         received.confirm()
         if not received.payload:
             return  # an older version was taken away
-        outcome = self._assembler.offer(received.payload, self._clock.now())
-        if isinstance(outcome, ChunkRefused):
-            if outcome.fault is not DocumentFault.NOT_NEWER:
-                log.error("directory_refused fault=%s why=%s", outcome.fault.value, outcome.explanation)
-            return
-        if isinstance(outcome, DirectoryComplete):
-            self._post(DirectoryReplaced(at=self._clock.instant(), directory=outcome.document.directory))
-            self.on_directory(outcome.document)
-            try:
-                save_last_good(outcome.document, self._directory_path)
-            except OSError as error:
-                log.error("directory_not_saved why=%s", error)
+        came = self._sets.offer(received.payload)
+        if came is not None:
+            self._post(SignedSetCame(directory=came.document.directory, rules=came.rules))
+            self.on_directory(came.document)
+            self._sets.save(came.document)
 
 
 _CENTRE_GONE: Final = {StatusWhy.WILL: "died", StatusWhy.STOPPED: "stopped", StatusWhy.BIRTH: "offline"}

@@ -88,11 +88,14 @@ class RecordWriter:
         self._probed_at = clock.instant()
         self.dropped = 0
 
-    def store(self, order: StoreRecord) -> None:
-        """Order one commit; never blocks. The body states the moment at which the core decided."""
+    def store(self, order: StoreRecord, saved: Mapping[str, str] = _NO_STATE) -> None:
+        """Order one commit; never blocks. The body states the moment at which the core decided.
+
+        saved: state that goes to the disk in the same transaction.
+        """
         at = self._clock.timestamp()
         judged_at = None if self._clock.trust.is_trusted else self._clock.now()
-        body, state = _body_of(order.record, at, judged_at), _state_of(order.record, at)
+        body, state = _body_of(order.record, at, judged_at), {**_state_of(order.record, at), **saved}
         used = consumed_by(order.record)
         consume = (used,) if used is not None else ()
         self._number += 1

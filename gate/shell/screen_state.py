@@ -12,7 +12,7 @@ from typing import Final, assert_never
 from gate.core.effects import Instruction, ShowInstruction
 from gate.core.lane import Lane
 from gate.core.visit_states import Closing, Idle, Passing, Recording, Visiting, VisitState, WithGuard
-from gate.core.visit_verdict import release_time_s
+from gate.core.visit_verdict import is_no_guards_word, release_time_s
 from gate.screens import (
     AlarmShown,
     BarrierShown,
@@ -33,6 +33,7 @@ from model.clock import Instant
 from model.credentials import CodeCheck, VerifiedCode, VouchedHousehold, household_of
 from model.directory import Directory
 from model.identities import HouseholdId, VisitId
+from model.outings import OutingPurpose
 from model.records import StepDone, VisitStep
 from model.rules import Decision
 from model.temperature import HandReading, TemperatureJudgement, Viewer
@@ -218,6 +219,8 @@ def _resident(facts: ScreenFacts) -> ResidentScreen:
         person=state.person if isinstance(state, Visiting) else 1,
         people=_people(state),
         body_c=_resident_sees_c(state, facts.lane),
+        possible_at=told.possible_at,
+        due_back=told.due_back,
     )
 
 
@@ -280,6 +283,7 @@ class _Known:
     mask_missing: bool = False
     step: VisitStep | None = None
     decision: Decision | None = None
+    purpose: OutingPurpose | None = None
 
 
 def _visit(facts: ScreenFacts) -> VisitShown | None:
@@ -315,6 +319,8 @@ def _visit(facts: ScreenFacts) -> VisitShown | None:
         mask_missing=known.mask_missing,
         answered_yes=known.answered_yes,
         other_codes=known.other_codes,
+        purpose=known.purpose.value if known.purpose is not None else None,
+        is_confirmable=not isinstance(state, WithGuard) or not is_no_guards_word(state.record),
     )
 
 
@@ -333,6 +339,7 @@ def _known(state: VisitState, lane: Lane) -> _Known | None:
                 answered_yes=state.answered_yes,
                 other_codes=state.other_codes,
                 step=state.step,
+                purpose=state.purpose,
             )
         case Recording() | WithGuard() | Passing():
             record = state.record
@@ -348,6 +355,7 @@ def _known(state: VisitState, lane: Lane) -> _Known | None:
                 answered_yes=record.facts.answered_yes,
                 other_codes=record.other_codes,
                 decision=record.decision,
+                purpose=record.facts.purpose,
             )
         case Idle() | Closing():
             return None

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, assert_never
 
@@ -28,15 +29,16 @@ from gate.core.lane import Lane, Step, deadline, step
 from gate.screens import Refusal
 from gate.shell.codes import CodeReader
 from gate.shell.contact_events import event_of_contact
-from gate.shell.inbox import InboxItem, JournalOpened, Noted, Ordered, SecondPassed, UsedElsewhere
+from gate.shell.inbox import InboxItem, JournalOpened, Noted, Ordered, SecondPassed, SignedSetCame, UsedElsewhere
+from gate.shell.outings import HouseholdOutings
 from gate.shell.records import NO_ANSWER, Answered, RecordWriter
+from gate.shell.rules_on_hand import RulesOnHand
 from gate.shell.terminal_parts import Bus, Devices, LaneReport, Screens
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
 from journal.errors import JournalError
 from journal.late import AnyJournal
-from model.clock import Instant
-from model.directory import Directory
+from model.clock import Instant, WallCourse
 from model.reasons import Reason
 from model.records import ConflictRecord, ConsumedCode, JournalReplacedRecord, StartedRecord
 from model.temperature import SensorFault, ThermometerUnavailable
@@ -50,6 +52,7 @@ ITEMS_IN_A_TURN: Final = 32
 USED_STEPS_AROUND: Final = 3
 """A holder's code is taken one step either side; another gate's word about it may be a little late."""
 LOOK_INTERVAL_S: Final = 1.0
+CLOCK_FOLLOWED_S: Final = 0.2
 PROGRAM: Final = "program"
 PROGRAM_WELL_AFTER_S: Final = 60.0
 """An item that could not be served is a fault of the program; after so long without another it is over."""
@@ -85,16 +88,22 @@ class Terminal:
         devices: Devices,
         bus: Bus | None,
         program: str,
+        rules: RulesOnHand | None = None,
         screens: Screens | None = None,
         on_alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """on_alive: called about once a second for as long as the inbox is served."""
-        self.lane = lane
+        """rules: None where the lane's are the only ones. on_alive: called about once a second for as long as the
+        inbox is served.
+        """
+        course = WallCourse(since=clock.instant(), wall=clock.now()) if clock.trust.is_trusted else None
+        self.lane = replace(lane, course=course)
         self.dropped_codes = 0
         self._clock = clock
         self._reader = reader
+        self._rules = rules or RulesOnHand(lane.rules)
         self._journal = journal
         self._writer = RecordWriter(commits=commits, clock=clock, post=self.post, tell=self._advance)
+        self._outings = HouseholdOutings(clock, bus, self.post)
         self._devices = devices
         self._bus = bus
         self._program = program
@@ -194,11 +203,22 @@ class Terminal:
         news = self._clock.look()
         now = self._clock.instant()
         if news is not None:
-            self._advance(ev.ClockChanged(at=now, trust=news.trust, jumped_s=news.jumped_s))
+            wall = self._clock.now() if news.trust.is_trusted else None
+            self._advance(ev.ClockChanged(at=now, trust=news.trust, jumped_s=news.jumped_s, wall=wall))
+        self._follow_clock(now)
+        self._follow_rules()
         self._writer.look(now)
         if self._failed_at is not None and now - self._failed_at >= PROGRAM_WELL_AFTER_S:
             self._failed_at = None
             self._advance(ev.ComponentChanged(at=now, component=PROGRAM, is_available=True))
+
+    def _follow_clock(self, now: Instant) -> None:
+        """A clock that was set by a little is told of: what is judged by the minute must not be late by half of one."""
+        if not self._clock.trust.is_trusted:
+            return
+        course, wall = self.lane.course, self._clock.now()
+        if course is None or abs((wall - course.at(now)).total_seconds()) > CLOCK_FOLLOWED_S:
+            self._advance(ev.TimeTold(at=now, wall=wall))
 
     async def _keep_screens(self, screens: Screens) -> None:
         """A screen is no reason for a lane to end: it is started again."""
@@ -274,14 +294,13 @@ class Terminal:
             case Noted():
                 self._writer.store(out.StoreRecord(token=NO_ANSWER, record=item.record))
                 item.noted()
-            case ev.DirectoryReplaced():
-                self._reader.directory = item.directory
-                self._note_directory(item.directory)
-                self._advance(item)
+            case SignedSetCame():
+                self._set_came(item)
             case _:
                 self._advance(item)
 
     def _journal_opened(self, opened: JournalOpened) -> None:
+        self._outings.load(self._journal)
         if opened.last_good_time is not None:
             self._clock.note_good_time(opened.last_good_time)
         if opened.replaced is not None:
@@ -299,8 +318,20 @@ class Terminal:
             conflict = ConflictRecord(pass_id=code.pass_id, step=code.step)
             self._writer.store(out.StoreRecord(token=NO_ANSWER, record=conflict))
 
-    def _note_directory(self, directory: Directory) -> None:
-        self._clock.note_good_time(directory.issued_at)
+    def _set_came(self, came: SignedSetCame) -> None:
+        """Directory and rules of one version, within one turn: nobody is judged by half of each."""
+        self._reader.directory = came.directory
+        self._clock.note_good_time(came.directory.issued_at)
+        self._advance(ev.DirectoryReplaced(at=self._clock.instant(), directory=came.directory))
+        self._rules.replace(came.rules, came.directory.issued_at)
+        self._follow_rules()
+
+    def _follow_rules(self) -> None:
+        """The rules whose day has come are the lane's; at midnight they change without a word from anybody."""
+        rules = self._rules.at(self._clock.now())
+        if rules != self.lane.rules:
+            log.info("rules_replaced version=%d before=%d", rules.version, self.lane.rules.version)
+            self._advance(ev.RulesReplaced(at=self._clock.instant(), rules=rules))
 
     def _ordered(self, item: Ordered) -> None:
         """A person's order; it is answered whatever happens, because a person waits for it."""
@@ -343,7 +374,10 @@ class Terminal:
                 if self._devices.barrier is not None:
                     self._devices.barrier.secure()
             case out.StoreRecord():
-                self._writer.store(effect)
+                self._reader.passages.follow(effect.record)
+                self._writer.store(effect, self._outings.follow(effect.record))
+            case out.ClaimOuting():
+                self._outings.claim(effect)
             case out.ShowInstruction():
                 self._show(effect)
             case out.ShowHint():

@@ -9,6 +9,8 @@ from gate.core import effects as out
 from gate.core import events as ev
 from gate.core.lane import Lane
 from gate.shell.inbox import InboxItem
+from mqtt.messages import OutingClaim
+from mqtt.outing_claims import OnDone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class Bus(Protocol):
     def report(self, report: LaneReport) -> None: ...
 
     def tell_used(self, pass_id: str, step: int) -> None: ...
+
+    def claim_outing(self, claim: OutingClaim, on_done: OnDone) -> None: ...
 
 
 class Screens(Protocol):

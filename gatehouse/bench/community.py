@@ -13,7 +13,7 @@ from gatehouse.provisioning import Site, load_key_list, provision_site
 from model.credentials import Colour, Pass, PassFlags, PassKind
 from model.directory import Directory, HouseholdEntry, PassStatus
 from model.identities import CommunityId, DeviceId, HouseholdId
-from model.rules import RuleSet
+from model.rule_set import RuleSet
 from passes.directory import pack_statuses, sign_directory
 from passes.holder import SoftwareHolder
 from passes.issue import IssuedPass, issue_pass, new_pass_id

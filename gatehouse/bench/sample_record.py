@@ -14,8 +14,8 @@ from model.clock import ClockTrust
 from model.credentials import Scanner
 from model.directory import Directory
 from model.identities import GateNumber
+from model.passing import Direction
 from model.records import VisitStep, fields_of
-from model.rules import Direction
 from model.temperature import BurstReading, Celsius
 from passes.check import CheckContext, check_code
 

@@ -26,7 +26,7 @@ from gatehouse.street.ports import FIRST_WEB_PORT, choose_ports
 from gatehouse.street.processes import Supervisor
 from gatehouse.street.running import KIOSK, RunningStreet
 from gatehouse.street.words import Language, language_of, name_of, phrase
-from model.rules import Direction
+from model.passing import Direction
 from simulator.people import Behaviour
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from pathlib import Path
 from gatehouse.outcome import CommandTrouble, ExitCode
 from gatehouse.provisioning import Site
 from model.identities import CommunityId, CompoundId, DeviceId, GateNumber
-from model.rules import Direction
+from model.passing import Direction
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 COMMUNITY = CommunityId("xinghuayuan")

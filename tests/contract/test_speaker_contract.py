@@ -2,6 +2,7 @@
 GATEHOUSE_HARDWARE names one (speaker=default), and, for hanging and cutting off, with a stand-in beside them.
 """
 
+import os
 import shutil
 import threading
 import wave
@@ -26,7 +27,10 @@ from drivers.speaker import (
 )
 
 ZH, EN = "请将额头靠近测温口，站稳", "Please show your code"
-needs_espeak = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+needs_espeak = pytest.mark.skipif(
+    shutil.which(os.environ.get(speaker_module.PROGRAM_VARIABLE, "espeak-ng")) is None,
+    reason="espeak-ng is not installed",
+)
 
 
 class Sounds:

@@ -11,6 +11,7 @@ const DEAF_MS = 700;
 const BARELY_MS = 1_500;
 
 const MEASURED_AGAIN = ["temperature_high", "temperature_indeterminate"];
+const PURPOSES = ["ordinary", "work", "medical", "duty", "fetch", "emergency"];
 const KNOWN_BY_GUARD = [
   "no_code",
   "not_a_pass",
@@ -37,6 +38,10 @@ let spoken = "";
 
 export function wirePerson() {
   people = stepper(find("act-people"), (next) => send({ kind: "count_people", people: next }));
+  find("act-purpose-choice").addEventListener("change", (event) => {
+    const purpose = event.target.value;
+    if (purpose) send({ kind: "purpose", purpose });
+  });
   onPress(find("act-yes"), () => decide(true));
   onPress(find("act-no"), () => decide(false));
   onPress(find("act-measure"), () => openMeasure(visit?.number ?? null));
@@ -142,6 +147,8 @@ function possible() {
     identify: (isVisiting && !isKnown) || (isAsked && KNOWN_BY_GUARD.includes(visit.reason)),
     mask: visit === null || isVisiting || isAsked || visit.stage === "closing",
     people: isVisiting,
+    purpose: screen.gate.direction === "out" && (isVisiting || isAsked),
+    confirm: visit?.is_confirmable !== false,
   };
 }
 
@@ -150,7 +157,7 @@ function drawActions() {
   const yes = may.decide === "card" ? "act.card_right" : "act.let_through_open";
   const no = may.decide === "card" ? "act.card_wrong" : "act.turn_away";
   for (const [id, isThere, key] of [
-    ["act-yes", may.decide !== null, yes],
+    ["act-yes", may.decide !== null && may.confirm, yes],
     ["act-no", may.decide !== null, no],
     ["act-mask", may.mask, visit?.mask_missing ? "act.mask_on" : openVisit() === null ? "act.remind_mask" : "act.no_mask"],
   ]) {
@@ -161,11 +168,24 @@ function drawActions() {
   find("act-identify").hidden = !may.identify;
   find("act-people").hidden = !may.people;
   if (visit) people.set(visit.people);
+  find("act-purpose").hidden = !may.purpose;
+  if (may.purpose) drawPurposes();
   const isAsked = visit?.stage === "with_guard";
   find("act-measure").classList.toggle("lead", isAsked && MEASURED_AGAIN.includes(visit.reason));
   find("act-identify").classList.toggle("lead", may.identify && KNOWN_BY_GUARD.includes(visit.reason));
   find("act-mask").classList.toggle("lead", visit?.mask_missing === true);
   if (may.decide) couldDecideAt = { number: visit.number, at: performance.now() };
+}
+
+function drawPurposes() {
+  const choice = find("act-purpose-choice");
+  const options = ["", ...PURPOSES].map((purpose) => {
+    const option = make("option", "", purpose ? word("purpose", purpose) : t("purpose.none"));
+    option.value = purpose;
+    return option;
+  });
+  rebuild(choice, [visit.number, visit.purpose], () => options);
+  choice.value = visit.purpose ?? "";
 }
 
 // --- what is seen ----------------------------------------------------------------------------------------------------

@@ -13,10 +13,13 @@ from journal.envelope import ZERO_HASH, Envelope, seal
 from model.clock import ClockTrust, Instant, Timestamp
 from model.credentials import Colour, Pass, PassFlags, PassKind, Scanner, VerifiedCode
 from model.directory import Directory, HouseholdEntry
+from model.facts import Facts
 from model.identities import CommunityId, DeviceId, Epoch, GateNumber, HouseholdId, KeyId, PassId, Seq, VisitId
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import DecisionRecord, PassageEnd, PassageRecord, StepDone, VisitStep, fields_of
-from model.rules import ColourRule, Decision, Direction, Facts, RuleSet
+from model.rule_set import ColourRule, RuleSet
+from model.rules import Decision
 from model.temperature import BurstReading, Celsius, Site, SiteRule, TemperatureRules, judge
 from mqtt.broker import find_mosquitto
 from mqtt.errors import BrokerMissing

@@ -363,7 +363,8 @@ def opened(chunks: tuple[bytes, ...], key: SigningKey, held: int = 0) -> Directo
         key.public, KeyRole.DIRECTORY, datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
     )
     keys = key_list_of(CommunityId("longcheng"), 1, now, [record])
-    assembler = DirectoryAssembler(keys=keys, community=CommunityId("longcheng"), held_version=held)
+    assembler = DirectoryAssembler(keys=keys, community=CommunityId("longcheng"))
+    assembler.held_version = held
     outcome = [assembler.offer(chunk, now) for chunk in chunks][-1]
     assert isinstance(outcome, DirectoryComplete)
     return outcome

@@ -11,10 +11,12 @@ from center.web.language import Language, texts_of
 from model.clock import ClockTrust
 from model.credentials import CheckStage, Colour, PassKind, RefusalDetail, Scanner
 from model.directory import Isolation, PassStatus
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import PassageEnd, VisitStep
-from model.rules import Check, Direction
+from model.rule_set import Check
 from model.temperature import IndeterminateWhy, SensorFault, Site, TemperatureOutcome
+from passes.errors import DocumentFault
 
 WEB = Path(__file__).resolve().parents[3] / "center" / "web"
 
@@ -43,7 +45,8 @@ def test_both_languages_have_the_same_keys_and_places_for_values() -> None:
         ("site", [site.value for site in Site]),
         ("temperature", [outcome.value for outcome in TemperatureOutcome]),
         ("mode", [mode.value for mode in Mode]),
-        ("why", [why.value for why in (*SensorFault, *IndeterminateWhy)]),
+        ("why", [why.value for why in (*SensorFault, *IndeterminateWhy, *DocumentFault)]),
+        ("component", ["directory-refused"]),
         ("stage", [stage.value for stage in CheckStage]),
         ("refusal", [detail.value for detail in RefusalDetail]),
         ("result", ["yes", "no", "normal", "high", "indeterminate", "confirmed", "refused", "verified"]),

@@ -7,12 +7,15 @@ import pytest
 
 import config
 from config.problems import SettingsError
-from config.rules import load_rules
+from config.rules import load_rules, parse_rules
 from model.credentials import Colour, Pass, PassFlags, PassKind, VerifiedCode
 from model.directory import Directory, HouseholdEntry, Isolation
+from model.facts import Facts
 from model.identities import CommunityId, GateNumber, HouseholdId, KeyId, PassId
+from model.passing import Direction
 from model.reasons import Outcome, Reason
-from model.rules import Check, Direction, Facts, RuleSet, decide
+from model.rule_set import Check, RuleSet
+from model.rules import decide
 from model.temperature import Site, Viewer
 
 COMMUNITIES = Path(config.__file__).parent / "communities"
@@ -51,6 +54,14 @@ def problems_of(folder: Path, text: str) -> dict[str, str]:
     with pytest.raises(SettingsError) as caught:
         load_rules(file)
     return {problem.key: f"{problem.message} | {problem.hint}" for problem in caught.value.problems}
+
+
+def test_rules_that_travelled_as_text_are_those_of_the_file_and_as_strictly_read(tmp_path: Path) -> None:
+    file = COMMUNITIES / "default.toml"
+    assert parse_rules(file.read_bytes(), Path("signed rules")) == load_rules(file)
+    for bad in (b"\xef\xbb\xbf" + DEFAULT.encode(), b"checks = [", b"\xff", b"", DEFAULT.encode() + b"\nodd = 1"):
+        with pytest.raises(SettingsError, match="signed rules"):
+            parse_rules(bad, Path("signed rules"))
 
 
 def test_the_default_community_arrives_as_a_rule_set() -> None:

@@ -8,8 +8,8 @@ import config
 from config.problems import SettingsError
 from config.sections import InputRole
 from config.settings import load_settings, load_terminal
+from model.passing import Direction
 from model.records import VisitStep
-from model.rules import Direction
 
 PROFILES = sorted((Path(config.__file__).parent / "profiles").glob("*.toml"))
 GATE = (Path(config.__file__).parent / "profiles/gate-barrier.toml").read_text()

@@ -41,8 +41,9 @@ from model.clock import ClockTrust, Instant
 from model.credentials import CodeCheck, Scanner
 from model.directory import Directory
 from model.identities import GuardId
+from model.passing import Direction
 from model.records import DecisionRecord, Record, VisitStep
-from model.rules import Direction, RuleSet
+from model.rule_set import RuleSet
 from model.temperature import Celsius, HandReading, HandSite, HandThermometer, ThermometerReading
 from tests.unit.model.builders import MAIN_GATE, OTHER_PASS_ID, burst, directory, resident_pass, rule_set, verified
 

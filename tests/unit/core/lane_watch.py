@@ -21,6 +21,7 @@ from gate.core.visit_states import Visiting, WithGuard
 from model.credentials import household_of
 from model.directory import Isolation
 from model.identities import VisitId
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import (
     AbandonedRecord,
@@ -30,7 +31,6 @@ from model.records import (
     PassageRecord,
     Record,
 )
-from model.rules import Direction
 from model.temperature import TemperatureOutcome
 
 RecordKind = TypeVar("RecordKind")

@@ -17,9 +17,11 @@ from model import rules as law
 from model.credentials import VerifiedCode
 from model.directory import Isolation
 from model.identities import GuardId, HouseholdId
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import VisitStep
-from model.rules import Check, Direction, RuleSet, decide
+from model.rule_set import Check, RuleSet
+from model.rules import decide
 from model.services import PEOPLE_MAX, IdentifiedWhy, ServiceReason
 from tests.unit.core.lane_dsl import UNMEASURED, Scene, lane, scan_only, scene, settings
 from tests.unit.model.builders import HIGH_SKIN_C, HOUSEHOLD, burst, directory, rule_set, verified

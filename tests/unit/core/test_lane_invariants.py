@@ -52,10 +52,13 @@ from gate.core.visit_states import (
 from model.clock import ClockTrust, Instant
 from model.credentials import CodeCheck, RefusalDetail
 from model.directory import Directory, Isolation
+from model.facts import Facts
 from model.identities import GuardId, HouseholdId
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import DecisionRecord, VisitStep
-from model.rules import Decision, Direction, Facts, RuleSet
+from model.rule_set import RuleSet
+from model.rules import Decision
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import Celsius, HandReading, HandSite, HandThermometer, ThermometerReading
 from tests.unit.core.lane_dsl import (

@@ -18,9 +18,9 @@ from gate.core.effects import (
 )
 from gate.core.visit_states import Passing, Visiting, WithGuard
 from model.credentials import CheckStage, Colour, RefusalDetail
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import PassageEnd, PassageRecord, VisitStep
-from model.rules import Direction
 from model.temperature import TemperatureOutcome
 from tests.unit.core.lane_dsl import (
     ASK_MEASURE_CHECK_SCAN,

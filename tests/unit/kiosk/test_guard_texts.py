@@ -11,7 +11,7 @@ from gate.core.effects import AlarmKind, Hint, Instruction
 from gate.kiosk.guard_sessions import EndedWhy
 from gate.kiosk.guard_texts import Node, guard_texts
 from gate.kiosk.rendering import STATIC
-from gate.screens import AdmitService, IdentifyHousehold, MeasureByHand, Refusal
+from gate.screens import AdmitService, IdentifyHousehold, MeasureByHand, Refusal, StatePurpose
 from model.clock import ClockTrust
 from model.credentials import Colour, PassKind
 from model.directory import Isolation
@@ -27,6 +27,7 @@ OTHER_PARTS = (
     "centre",
     "clock",
     "directory",
+    "directory_refused",
     "kiosk",
     "guards",
     "program",
@@ -62,6 +63,7 @@ CODES: Mapping[str, list[str]] = {
     "site": [each.value for each in HandSite],
     "refusal": [*(each.value for each in Refusal), "no_answer", "no_terminal", "forbidden"],
     "service": literals(AdmitService, "reason"),
+    "purpose": literals(StatePurpose, "purpose"),
     "why": literals(IdentifyHousehold, "why"),
     "thermometer": literals(MeasureByHand, "thermometer"),
     "stage": ["visiting", "recording", "with_guard", "passing", "closing"],

@@ -14,7 +14,7 @@ from gate.core.effects import AlarmKind, Hint, Instruction
 from gate.kiosk.__main__ import make_words
 from gate.kiosk.announcer import SAFETY
 from gate.kiosk.board import Board
-from gate.kiosk.moments import possible_from
+from gate.kiosk.moments import said
 from gate.kiosk.notices import Notice
 from gate.kiosk.rendering import STATIC
 from gate.kiosk.resident_content import resident_content
@@ -121,7 +121,11 @@ def test_every_hint_has_words_in_both_languages(hint: Hint | CameraHint) -> None
 
 @pytest.mark.parametrize(
     "component",
-    [*(each.value for each in Component), *("journal", "journal_room", "link", "centre", "kiosk", "guards", "program")],
+    [
+        *(each.value for each in Component),
+        *("journal", "journal_room", "link", "centre", "kiosk", "guards", "program"),
+        "directory_refused",
+    ],
 )
 def test_every_part_that_can_be_lost_is_told_in_plain_words(component: str) -> None:
     (banner,) = shown(screen(lost=(LostShown(component=component, why="x", since=NOON),)))["banners"]
@@ -228,7 +232,12 @@ def test_when_it_will_be_possible_is_said_as_people_say_it(hours: int, zh: str, 
 
 def test_a_time_is_never_told_earlier_than_it_is() -> None:
     now = NOON.astimezone(BEIJING)
-    assert possible_from(WORDS[1], now + timedelta(seconds=1), now) == "Possible from 12:01 today"
+    assert said(WORDS[1], "possible", now + timedelta(seconds=1), now) == "Possible from 12:01 today"
+
+
+def test_whoever_goes_out_is_told_when_to_be_back() -> None:
+    content = shown(screen("go", resident={"due_back": NOON + timedelta(hours=2)}))
+    assert content["possible"] == ["请在今天14:00前回来", "Be back by 14:00 today"]
 
 
 def test_a_moment_that_has_passed_is_not_told() -> None:

@@ -16,9 +16,11 @@ from model.credentials import (
     VerifiedCode,
 )
 from model.directory import Directory, HouseholdEntry, Isolation, PassStatus
+from model.facts import Facts
 from model.identities import CommunityId, GateNumber, HouseholdId, KeyId, PassId
+from model.passing import Direction
 from model.reasons import Outcome, Reason
-from model.rules import Check, ColourRule, Direction, Facts, RuleSet
+from model.rule_set import Check, ColourRule, RuleSet
 from model.temperature import (
     BurstReading,
     Celsius,

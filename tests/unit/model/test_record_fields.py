@@ -7,6 +7,7 @@ field, never another name.
 import json
 import math
 from dataclasses import fields, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +15,11 @@ import pytest
 
 from model.clock import ClockTrust, Instant
 from model.credentials import CheckStage, RefusalDetail, RefusedCode, Scanner, VouchedHousehold
-from model.identities import Epoch, GuardId, Seq, VisitId
+from model.facts import ClaimAnswer, ClaimedOuting, Facts
+from model.identities import ClaimId, Epoch, GuardId, Seq, VisitId
+from model.outings import Outing, OutingPurpose
+from model.passback import LastPassage
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import (
     AbandonedRecord,
@@ -37,13 +42,15 @@ from model.records import (
     consumed_by,
     fields_of,
 )
-from model.rules import Check, Decision, Facts, decide
+from model.rule_set import Check
+from model.rules import Decision, decide
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import Celsius, HandReading, HandSite, HandThermometer, judge_by_hand
 from tests.unit.model.builders import (
     HIGH,
     HOLDER_STEP,
     HOUSEHOLD,
+    NOON,
     PASS_ID,
     burst,
     facts,
@@ -104,6 +111,41 @@ BY_HAND = HandReading(
     thermometer=HandThermometer.CONTACT,
     guard=GuardId("li_wei"),
 )
+OUT_WITH_A_CLAIM = DecisionRecord(
+    visit=VisitId(11),
+    facts=replace(
+        facts(direction=Direction.OUT),
+        at=NOON,
+        purpose=OutingPurpose.MEDICAL,
+        outing=ClaimedOuting(
+            claim=ClaimId("00112233445566ff"),
+            answer=ClaimAnswer.GRANTED,
+            outings=(
+                Outing(
+                    claim=ClaimId("00112233445566aa"),
+                    household=HOUSEHOLD,
+                    started_at=NOON - timedelta(days=1),
+                    returned_at=NOON - timedelta(hours=23),
+                    purpose=OutingPurpose.ORDINARY,
+                    people=1,
+                ),
+            ),
+            possible_at=None,
+        ),
+        last_passage=LastPassage(direction=Direction.IN, at=NOON - timedelta(hours=23)),
+    ),
+    rules=rule_set(version=12),
+    decision=Decision(
+        outcome=Outcome.GRANTED,
+        reason=Reason.ADMITTED,
+        check=None,
+        due_back=NOON + timedelta(hours=2),
+    ),
+    steps=(),
+    scanner=Scanner.SERIAL,
+    first_temperature=None,
+    other_codes=0,
+)
 VOUCHED = replace(
     decision_record(
         replace(
@@ -137,6 +179,7 @@ RECORDS: dict[str, Record] = {
     "decision_by_guard": BY_GUARD,
     "decision_vouched": VOUCHED,
     "decision_service": SERVICE,
+    "decision_outing": OUT_WITH_A_CLAIM,
     "passage": PassageRecord(visit=VisitId(8), end=PassageEnd.TAKEN, household=HOUSEHOLD, pass_id=PASS_ID),
     "abandoned": AbandonedRecord(visit=VisitId(8), at_step=VisitStep.SCAN, steps=STEPS[:1]),
     "barrier": BarrierRecord(event=BarrierEvent.FORCED_OPEN, visit=None),
@@ -203,6 +246,10 @@ def test_all_inputs_of_a_decision_stand_in_its_body() -> None:
         "answered_yes",
         "people",
         "others",
+        "at",
+        "purpose",
+        "outing",
+        "last_passage",
     }
     _, body = fields_of(GRANTED)
     assert {
@@ -218,6 +265,12 @@ def test_all_inputs_of_a_decision_stand_in_its_body() -> None:
         "rules",
         "people",
         "other_temperatures",
+        "decided_at",
+        "purpose",
+        "outing",
+        "last_passage",
+        "windows",
+        "schedule",
     } <= set(body)
 
 

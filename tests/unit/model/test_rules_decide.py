@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from model.credentials import CheckStage, CodeCheck, Colour, RefusalDetail, RefusedCode, VerifiedCode
 from model.directory import Directory, Isolation, PassStatus
+from model.facts import Facts
 from model.identities import CommunityId, GateNumber, HouseholdId
+from model.passing import Direction
 from model.reasons import Outcome, Reason
-from model.rules import ALWAYS_DENIED, Check, ColourRule, Direction, Facts, RuleSet, decide, outcome_of
+from model.rule_set import Check, ColourRule, RuleSet
+from model.rules import ALWAYS_DENIED, decide, outcome_of
 from model.temperature import TemperatureJudgement, TemperatureOutcome
 from tests.unit.model.builders import (
     HIGH,

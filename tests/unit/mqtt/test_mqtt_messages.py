@@ -5,14 +5,21 @@ from datetime import UTC, datetime
 import pytest
 
 from model.clock import ClockTrust
+from model.identities import ClaimId, HouseholdId
+from model.outings import Outing, OutingPurpose, fields_of_outing
 from mqtt.errors import MessageInvalid
 from mqtt.messages import (
     MAX_MESSAGE_BYTES,
+    MAX_OUTINGS_TOLD,
     Ack,
     Availability,
     Command,
     Message,
     Mode,
+    OutingAnswer,
+    OutingClaim,
+    OutingOutcome,
+    OutingTold,
     Reply,
     ReplyOutcome,
     State,
@@ -23,6 +30,14 @@ from mqtt.messages import (
 
 AT = datetime(2020, 2, 3, 8, 0, tzinfo=UTC)
 EPOCH = "0011223344556677"
+WENT = Outing(
+    claim=ClaimId("00112233445566aa"),
+    household=HouseholdId(501),
+    started_at=AT,
+    returned_at=None,
+    purpose=OutingPurpose.WORK,
+    people=1,
+)
 GOLDEN: list[tuple[Message, bytes]] = [
     (
         Status(online=True, session=65537, why=StatusWhy.BIRTH, software="0.1.0"),
@@ -61,6 +76,19 @@ GOLDEN: list[tuple[Message, bytes]] = [
     (
         Reply(nonce=EPOCH, outcome=ReplyOutcome.REFUSED, why="expired", at=AT),
         b'{"v":1,"nonce":"0011223344556677","outcome":"refused","why":"expired","at":"2020-02-03T08:00:00Z"}',
+    ),
+    (
+        OutingClaim(claim=EPOCH, household=501, purpose=OutingPurpose.ORDINARY, at=AT, people=2),
+        b'{"v":1,"claim":"0011223344556677","household":501,"purpose":"ordinary","at":"2020-02-03T08:00:00Z","people":2}',
+    ),
+    (
+        OutingAnswer(claim=EPOCH, outcome=OutingOutcome.GRANTED),
+        b'{"v":1,"claim":"0011223344556677","outcome":"granted","outings":[]}',
+    ),
+    (
+        OutingAnswer(claim=EPOCH, outcome=OutingOutcome.REFUSED, possible_at=AT, outings=(OutingTold.of(WENT),)),
+        b'{"v":1,"claim":"0011223344556677","outcome":"refused","possible_at":"2020-02-03T08:00:00Z","outings":'
+        b'[{"claim":"00112233445566aa","household":501,"started_at":"2020-02-03T08:00:00Z","purpose":"work","people":1}]}',
     ),
 ]
 
@@ -117,3 +145,34 @@ def test_oversized_messages_are_refused_both_ways() -> None:
     )  # fmt: skip
     with pytest.raises(MessageInvalid, match="at most"):
         state.encode()
+
+
+def test_an_outing_crosses_the_wire_as_it_is() -> None:
+    told = OutingTold.of(WENT)
+    assert told.outing() == WENT
+    assert set(OutingTold.model_fields) == set(fields_of_outing(WENT))
+
+
+def test_the_longest_answer_fits_into_a_message() -> None:
+    back = OutingTold.of(WENT).model_copy(update={"household": 2**31 - 1, "people": 99, "returned_at": AT})
+    answer = OutingAnswer(
+        claim=EPOCH, outcome=OutingOutcome.REFUSED, possible_at=AT, outings=(back,) * MAX_OUTINGS_TOLD
+    )
+    assert len(answer.encode()) < MAX_MESSAGE_BYTES / 2
+    with pytest.raises(ValueError, match="outings"):
+        OutingAnswer(claim=EPOCH, outcome=OutingOutcome.REFUSED, outings=(back,) * (MAX_OUTINGS_TOLD + 1))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"v":1,"claim":"0011223344556677","household":0,"purpose":"work","at":"2020-02-03T08:00:00Z","people":1}',
+        b'{"v":1,"claim":"0011223344556677","household":501,"purpose":"work","at":"2020-02-03T08:00:00Z","people":0}',
+        b'{"v":1,"claim":"0011223344556677","household":501,"purpose":"fun","at":"2020-02-03T08:00:00Z","people":1}',
+        b'{"v":1,"claim":"001122334455667G","household":501,"purpose":"work","at":"2020-02-03T08:00:00Z","people":1}',
+        b'{"v":1,"claim":"0011223344556677","household":501,"purpose":"work","at":"2020-02-03T08:00:00","people":1}',
+    ],
+)
+def test_a_claim_out_of_range_is_refused(payload: bytes) -> None:
+    with pytest.raises(MessageInvalid):
+        OutingClaim.decode(payload)

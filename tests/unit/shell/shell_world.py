@@ -22,9 +22,10 @@ from model.clock import ClockTrust, Instant
 from model.credentials import Colour, Pass, PassFlags, PassKind, Scanner
 from model.directory import Directory, HouseholdEntry, PassStatus
 from model.identities import CommunityId, DeviceId, GateNumber, HouseholdId
+from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import VisitStep
-from model.rules import Check, ColourRule, Direction, RuleSet
+from model.rule_set import Check, ColourRule, RuleSet
 from model.temperature import BurstReading, Celsius, Site, SiteRule, TemperatureRules
 from passes.directory import pack_statuses
 from passes.holder import SoftwareHolder, new_software_holder, step_at
