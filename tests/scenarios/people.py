@@ -6,18 +6,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from config.rules import load_rules
+from config.problems import SettingsError
+from config.rules import load_rules, parse_rules
+from gate.shell.signed_set import RulesUnreadable, SetReader, SignedSet
 from gatehouse.provisioning import Site, load_key_list, provision_site
 from model.credentials import Pass, PassFlags
 from model.directory import Directory, HouseholdEntry, PassStatus
 from model.identities import CommunityId, HouseholdId, PassId
+from model.rule_set import RuleSet
+from model.windows import Window
 from passes.code_text import CodeForm, write_text
-from passes.directory import DirectoryDocument, open_directory, pack_statuses, sign_directory
+from passes.directory import open_directory, pack_statuses, sign_directory
 from passes.holder import SoftwareHolder, new_software_holder, step_at
 from passes.issue import IssuedPass, issue_pass
 from passes.key_files import load_signing_key
 from passes.keys import new_signing_key
-from tests.scenarios.scenario_file import Card, Household, Passage, Written
+from tests.scenarios.scenario_file import Card, Household, Passage, WorkSchedule, Written
 
 FIRST_HOUSEHOLD: Final = 10_101
 VALID_SINCE: Final = timedelta(days=30)
@@ -32,6 +36,8 @@ class People:
         self._began = began
         self.rules_file = written.path(written.scenario.community)
         self.rules = load_rules(self.rules_file)
+        self._rules_texts = [self.rules_file.read_bytes()]
+        self._reader = SetReader(_read_rules, self.rules.community)
         self.community: CommunityId = self.rules.community
         self.site: Site = provision_site(folder, self.community, (), now=began - VALID_SINCE)
         self.keys = load_key_list(self.site, self.community)
@@ -51,8 +57,12 @@ class People:
         """A household's number on the register."""
         return self._numbers.setdefault(room, HouseholdId(FIRST_HOUSEHOLD + len(self._numbers)))
 
-    def directory(self, at: datetime) -> DirectoryDocument:
-        """The next version, signed and verified as a gate takes it."""
+    def publish_rules(self, file: Path) -> None:
+        """Another version of the rules goes into the next set, beside those before."""
+        self._rules_texts.append(file.read_bytes())
+
+    def sign_set(self, at: datetime) -> SignedSet:
+        """The next version of directory and rules, signed and verified as a gate takes it."""
         self._version += 1
         directory = Directory(
             community=self.community,
@@ -60,9 +70,11 @@ class People:
             issued_at=at.replace(microsecond=0),
             statuses=pack_statuses(self._statuses),
             households=MappingProxyType(dict(self._households)),
+            windows=self._windows(),
+            schedules={each.schedule: each for each in map(WorkSchedule.schedule, self._written.scenario.schedule)},
         )
-        encoded = sign_directory(directory, self._directory_key)
-        return open_directory(encoded, keys=self.keys, community=self.community)
+        encoded = sign_directory(directory, self._directory_key, rules_texts=self._rules_texts)
+        return self._reader.read(open_directory(encoded, keys=self.keys, community=self.community))
 
     def changes_before(self, passage: Passage) -> bool:
         """Bring household and pass to what the passage says of them; whether gates must hear of it."""
@@ -105,6 +117,14 @@ class People:
         """Number of the pass that is shown."""
         return self._pass(passage)[0].credential.pass_id
 
+    def _windows(self) -> dict[HouseholdId, tuple[Window, ...]]:
+        moment, windows = self._written.moment, dict[HouseholdId, tuple[Window, ...]]()
+        for each in self._written.scenario.window:
+            window = Window(kind=each.kind, begins=moment(each.begins), ends=moment(each.ends))
+            number = self.number_of(each.room)
+            windows[number] = (*windows.get(number, ()), window)
+        return windows
+
     def _settle_in(self, passage: Passage) -> None:
         """Households and passes stand on the first directory as their first passages say."""
         room = _room(passage)
@@ -116,7 +136,16 @@ class People:
 
     def _pass(self, passage: Passage) -> tuple[IssuedPass, SoftwareHolder | None]:
         card, is_phone = passage.card, passage.shows in ("phone", "screenshot")
-        key = (_room(passage), is_phone, card.number, card.kind, card.valid_from, card.valid_until, card.gates)
+        key = (
+            _room(passage),
+            is_phone,
+            card.number,
+            card.kind,
+            card.valid_from,
+            card.valid_until,
+            card.gates,
+            card.schedule,
+        )
         if key not in self._passes:
             holder = new_software_holder() if is_phone else None
             self._passes[key] = self._issue(passage, holder), holder
@@ -136,7 +165,7 @@ class People:
             colour=self._households[self.number_of(_room(passage))].colour,
             kind=card.pass_kind,
             gates=sum(1 << gate for gate in card.gates) if card.gates else None,
-            schedule=0,
+            schedule=card.schedule,
             status_index=number,
             flags=PassFlags.HOLDER_CODE_NEEDED if holder is not None else PassFlags.PRINTED,
             valid_from=moment(card.valid_from) if card.valid_from is not None else self._first_day(card),
@@ -153,6 +182,13 @@ class People:
 
 def _room(passage: Passage) -> str:
     return passage.household.room if isinstance(passage.household, Household) else passage.household
+
+
+def _read_rules(text: bytes) -> RuleSet:
+    try:
+        return parse_rules(text, Path("signed rules"))
+    except SettingsError as error:
+        raise RulesUnreadable(str(error)) from error
 
 
 def _altered(envelope: bytes) -> bytes:

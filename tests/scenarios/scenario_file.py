@@ -1,7 +1,7 @@
 """A scenario: what happens at the gates of one community, as a TOML file into types. docs/scenarios.md is its page."""
 
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,6 +12,8 @@ from config.problems import Problem, SettingsError
 from config.toml_files import Section, did_you_mean, read_table, validate
 from model.credentials import Colour, Pass, PassKind
 from model.directory import Isolation, PassStatus
+from model.shifts import EVERY_DAY, EmployerId, Listing, Rota, Schedule, ScheduleId, Shift
+from model.windows import WindowKind
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 STEPS_UP_S: Final = 1.0
@@ -49,6 +51,7 @@ class Card(Section):
     valid_from: NaiveDatetime | None = Field(default=None, description=_MOMENT)
     valid_until: NaiveDatetime | None = Field(default=None, description=_MOMENT)
     gates: tuple[int, ...] = Field(default=(), description="numbers of gates; left out: every gate")
+    schedule: int = Field(default=0, ge=0, description="number of the work certificate's schedule; 0: none")
     more: dict[str, Any] = Field(default={}, description="further claims of the pass, by their names in the model")
 
     @property
@@ -113,6 +116,48 @@ class Change(Section):
     inputs: dict[Literal["fire", "break_glass", "door"], bool] = Field(default={}, description="active or not")
 
 
+class OpenWindow(Section):
+    """A stretch of time in which an isolated household may do one thing; on the directory from the start."""
+
+    room: str = Field(description="of a household")
+    kind: WindowKind = Field(description=", ".join(each.value for each in WindowKind))
+    begins: NaiveDatetime = Field(description=_MOMENT)
+    ends: NaiveDatetime = Field(description=f"no longer open from then on: {_MOMENT}")
+
+
+class Turns(Section):
+    """So many days on, then so many off."""
+
+    days_on: int = Field(ge=1, le=60, description="1 to 60")
+    days_off: int = Field(ge=1, le=60, description="1 to 60")
+    counted_from: date = Field(description="a first day on")
+
+
+class WorkSchedule(Section):
+    """What a work certificate states, by the number that stands in its pass."""
+
+    number: int = Field(ge=1, description="1 and up")
+    employer: int = Field(default=1, ge=1, description="of the community's list")
+    listing: Listing = Field(default=Listing.NONE, description="none, red or black (红黑榜)")
+    shifts: tuple[tuple[time, time], ...] = Field(default=(), description='such as [["08:00", "18:00"]]')
+    weekdays: tuple[int, ...] = Field(default=tuple(sorted(EVERY_DAY)), description="0 = Monday; left out: every day")
+    rota: Turns | None = Field(default=None, description="{ days_on, days_off, counted_from }")
+
+    def schedule(self) -> Schedule:
+        """The same in the model's words."""
+        turns = self.rota
+        return Schedule(
+            schedule=ScheduleId(self.number),
+            employer=EmployerId(self.employer),
+            listing=self.listing,
+            shifts=tuple(Shift(begins=begins, ends=ends) for begins, ends in self.shifts),
+            weekdays=frozenset(self.weekdays),
+            rota=None
+            if turns is None
+            else Rota(days_on=turns.days_on, days_off=turns.days_off, counted_from=turns.counted_from),
+        )
+
+
 class LanePlan(Section):
     """One lane: one direction of one gate."""
 
@@ -131,6 +176,8 @@ class Scenario(Section):
     community: str = Field(description="rules file, from the checkout's folder")
     lost_on_purpose: tuple[str, ...] = Field(default=(), description="parts of a gate that are lost in this scenario")
     time_zone: str = Field(default="Asia/Shanghai", description="name of the community's time zone")
+    window: tuple[OpenWindow, ...] = Field(default=(), description="[[window]]")
+    schedule: tuple[WorkSchedule, ...] = Field(default=(), description="[[schedule]]")
     lanes: dict[str, LanePlan] = Field(min_length=1, description="add [lanes.NAME]")
     passage: tuple[Passage, ...] = Field(min_length=1, description="add [[passage]]")
     change: tuple[Change, ...] = Field(default=(), description="[[change]]")

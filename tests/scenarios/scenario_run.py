@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from config.rules import load_rules
 from gate.core.lane import Lane
 from gate.core.visit_states import Closing, Idle, Passing, Visiting, WithGuard
 from model.records import VisitStep
@@ -68,8 +67,8 @@ class Play:
         self.clock = VirtualTime(began, blind_to=blind_to)
         self._agenda = Agenda(self.clock)
         self._people = People(written, folder / "site", began)
-        held = self._people.directory(began)
-        self._centre = CentreStandIn(self.clock.monotonic, self._people.rules, held)
+        held = self._people.sign_set(began)
+        self._centre = CentreStandIn()
         self.lanes = {
             name: build_lane(
                 name,
@@ -143,10 +142,11 @@ class Play:
 
     async def _change(self, change: Change) -> None:
         await self._agenda.until(self.clock.instant_at(self._written.moment(change.at)))
-        if change.household is not None and self._people.change_household(change.household):
-            self._centre.send_directory(self._people.directory(self.clock.wall))
+        is_news = change.household is not None and self._people.change_household(change.household)
         if change.rules is not None:
-            self._centre.send_rules(load_rules(self._written.path(change.rules)))
+            self._people.publish_rules(self._written.path(change.rules))
+        if is_news or change.rules is not None:
+            self._centre.send(self._people.sign_set(self.clock.wall))
         if change.lane is None:
             return
         wires = self.lanes[change.lane].wires
@@ -164,7 +164,7 @@ class Play:
         begins_s = self.clock.instant_at(self._written.begins(passage))
         await self._agenda.until(begins_s - CHANGE_BEFORE_S)
         if self._people.changes_before(passage):
-            self._centre.send_directory(self._people.directory(self.clock.wall))
+            self._centre.send(self._people.sign_set(self.clock.wall))
         await self._agenda.until(begins_s)
         played = Played(
             number=number, passage=passage, pass_id=self._people.pass_of(passage), begins_s=begins_s, ends_s=begins_s

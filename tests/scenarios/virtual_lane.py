@@ -25,6 +25,8 @@ from gate.shell.codes import CodeReader
 from gate.shell.guards import GuardAccount, GuardsFile, hash_pin
 from gate.shell.inbox import InboxItem
 from gate.shell.kiosk_desk import DeskSettings, KioskDesk
+from gate.shell.rules_on_hand import RulesOnHand
+from gate.shell.signed_set import SignedSet
 from gate.shell.terminal import Terminal
 from gate.shell.terminal_parts import Bus
 from gate.shell.wall_clock import WallClock
@@ -203,7 +205,7 @@ def build_lane(
     *,
     folder: Path,
     people: People,
-    held: DirectoryDocument,
+    held: SignedSet,
     clock: VirtualTime,
     bus: Bus,
 ) -> VirtualLane:
@@ -217,8 +219,16 @@ def build_lane(
     commits = WatchedCommits(journal, clock.changed)
     clock.watch(f"{name} commits", commits.is_idle)
     wall = WallClock(ClockTrust(settings.clock.source), people.keys.issued_at, clock.sources())
-    lane = Lane(settings=lane_settings(settings), rules=rules, directory=held.directory, clock_trust=wall.trust)
-    desk = _desk(settings, lane, wall, journal, held) if plan.guards else None
+    directory = held.document.directory
+    on_hand = RulesOnHand(rules)
+    on_hand.replace(held.rules, directory.issued_at)
+    lane = Lane(
+        settings=lane_settings(settings),
+        rules=on_hand.at(wall.now()),
+        directory=directory,
+        clock_trust=wall.trust,
+    )
+    desk = _desk(settings, lane, wall, journal, held.document) if plan.guards else None
     onlooker = Onlooker(desk)
     pins = PinFactory(wires.pins, wires.pins.close, monotonic=clock.monotonic)
     terminal = Terminal(
@@ -226,7 +236,7 @@ def build_lane(
         program="scenario",
         clock=wall,
         reader=CodeReader(
-            keys=people.keys, community=people.community, directory=held.directory, clock=wall, journal=journal
+            keys=people.keys, community=people.community, directory=directory, clock=wall, journal=journal
         ),
         journal=journal,
         commits=commits,
@@ -237,6 +247,7 @@ def build_lane(
             open_port=wires.pty.open,
         ),
         bus=bus,
+        rules=on_hand,
         screens=onlooker,
     )
     built = VirtualLane(
