@@ -1,6 +1,7 @@
 """Puts the centre together and runs it: database, ingest, directory, live feed and web in one process.
 
-Threads: the web's event loop on the caller's thread, the ingest thread; a child process holds the link to the broker.
+Threads: the web's event loop on the caller's thread, the ingest, the claims of outings; a child process holds the link
+to the broker.
 Order of starting: web's port, database, web, link, ingest; of ending: link, ingest, live feed, web, database.
 """
 
@@ -32,6 +33,10 @@ from center.ingest.gate_book import GateBook
 from center.ingest.keeper import RecordKeeper
 from center.ingest.remote_bus import RemoteBus
 from center.ingest.worker import IngestWorker
+from center.outings.claims import LEASE_S, ClaimBook
+from center.outings.duty import OutingDuty
+from center.outings.rows import RulesSource
+from center.outings.settle import OutingSettler
 from center.registry.directory_issue import DirectoryIssue
 from center.registry.residents import Residents
 from center.registry.vault import Vault, load_vault
@@ -79,6 +84,7 @@ class CenterSettings:
 
     vault_key: made by `create_vault_file`. directory_key: an Ed25519 key with the role `directory`.
     gate_certificates: certificates of gates whose guards may see masked names and rooms, by device.
+    outing_rules: gives the community's rules of outings and its zone; without them no claim is answered.
     """
 
     community: str
@@ -92,6 +98,8 @@ class CenterSettings:
     language: str = "zh"
     time_zone: str = "Asia/Shanghai"
     gate_certificates: dict[str, Path] = field(default_factory=dict)
+    outing_rules: RulesSource = lambda: None
+    outing_lease_s: float = LEASE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,13 +172,15 @@ class _Parts:
         self.gate_book = GateBook(store)
         self._served_compounds = self.gate_book.compounds
         self.worker = IngestWorker(
-            RecordKeeper(store),
+            RecordKeeper(store, outings=OutingSettler(settings.outing_rules)),
             self.gate_book,
             self.bus,
             on_records=self.live.records_stored,
             on_gates=self._on_gates,
-            on_failed=self._on_ingest_failed,
+            on_failed=self._on_part_failed,
         )
+        book = ClaimBook(store, settings.outing_rules, lease_s=settings.outing_lease_s)
+        self.outings = OutingDuty(book, self.bus, on_failed=self._on_part_failed)
         self.on_failed: Callable[[Exception], None] = lambda error: None
         self.directory = DirectoryDuty(issue, self.bus)
 
@@ -189,8 +199,9 @@ class _Parts:
         )
 
     def stop(self) -> None:
-        """End the receiving process and the ingest. Blocks for some seconds at most."""
+        """End the receiving process, the claims and the ingest. Blocks for some seconds at most."""
         self.bus.stop()
+        self.outings.stop()
         self.worker.stop()
 
     def _on_gates(self, devices: frozenset[str]) -> None:
@@ -199,7 +210,7 @@ class _Parts:
             self._served_compounds = self.gate_book.compounds
             self.directory.wake()  # the first device of a compound is there: it needs the directory under its topics
 
-    def _on_ingest_failed(self, error: Exception) -> None:
+    def _on_part_failed(self, error: Exception) -> None:
         self.on_failed(error)
 
     def _on_up(self) -> None:
@@ -227,6 +238,7 @@ async def _running_parts(parts: _Parts, web: WebServer) -> AsyncIterator["asynci
         await web.started()
         await asyncio.to_thread(parts.bus.start)
         parts.worker.start()
+        parts.outings.start()
         yield failed
     finally:
         failed.cancel()

@@ -259,6 +259,32 @@ class Audit(Base):
     reason: Mapped[str] = mapped_column(String(200))
 
 
+class HouseholdOuting(Base):
+    """An outing that a gate claimed or granted. state: center.outings.rows.State.
+
+    lease_until_ms: how long a reservation holds. possible_at_ms: of a refusal, from when it would be allowed.
+    people_back: how many have come home; all of them is returned_at_ms. is_over_quota: it was granted all the same.
+    """
+
+    __tablename__ = "outings"
+    claim: Mapped[str] = mapped_column(String(16), primary_key=True)
+    household: Mapped[int] = mapped_column(Integer)
+    device: Mapped[str] = mapped_column(String(32))
+    compound: Mapped[str] = mapped_column(String(32))
+    purpose: Mapped[str] = mapped_column(String(16))
+    people: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(16))
+    started_at_ms: Mapped[int] = mapped_column(BigInteger)
+    lease_until_ms: Mapped[int | None] = mapped_column(BigInteger)
+    possible_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    due_back_ms: Mapped[int | None] = mapped_column(BigInteger)
+    returned_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    people_back: Mapped[int] = mapped_column(Integer, default=0)
+    is_over_quota: Mapped[bool] = mapped_column(default=False)
+
+    __table_args__ = (Index(None, "household", "state"), Index(None, "state", "due_back_ms"))
+
+
 class DirectoryVersion(Base):
     """A directory as it was signed. content_hash: of what it says, so that nothing new makes no new version."""
 
