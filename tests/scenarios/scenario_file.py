@@ -109,6 +109,9 @@ class Change(Section):
     at: NaiveDatetime = Field(description=_MOMENT)
     household: Household | None = Field(default=None, description="its state from now on")
     rules: str | None = Field(default=None, description="a rules file, from the checkout's folder")
+    centre: Literal["away", "back"] | None = Field(
+        default=None, description="no gate reaches it from now on, or all do"
+    )
     lane: str | None = Field(default=None, description="the lane of what follows")
     thermometer: Literal["none", "absent", "stuck_high", "error_flag"] | None = Field(
         default=None, description="what is wrong with it from now on; none: it is well again"

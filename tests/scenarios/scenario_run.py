@@ -10,6 +10,7 @@ from typing import Final
 
 from gate.core.lane import Lane
 from gate.core.visit_states import Closing, Idle, Passing, Visiting, WithGuard
+from model.clock import Instant
 from model.records import VisitStep
 from tests.scenarios.centre_stand_in import CentreStandIn
 from tests.scenarios.guard_at_desk import GuardAtDesk
@@ -17,7 +18,7 @@ from tests.scenarios.lane_wires import WALL_C
 from tests.scenarios.people import People
 from tests.scenarios.scenario_file import STEPS_UP_S, Change, GuardAct, Passage, Written
 from tests.scenarios.scenario_verdict import Played, Verdict, judge
-from tests.scenarios.virtual_lane import PIN, VirtualLane, build_lane
+from tests.scenarios.virtual_lane import PIN, VirtualLane, build_lane, device_of
 from tests.scenarios.virtual_time import VirtualLoop, VirtualTime
 
 OPENS_BEFORE: Final = timedelta(seconds=60)
@@ -68,7 +69,7 @@ class Play:
         self._agenda = Agenda(self.clock)
         self._people = People(written, folder / "site", began)
         held = self._people.sign_set(began)
-        self._centre = CentreStandIn()
+        self._centre = CentreStandIn(folder / "centre", lambda: self.clock.wall, held)
         self.lanes = {
             name: build_lane(
                 name,
@@ -77,7 +78,7 @@ class Play:
                 people=self._people,
                 held=held,
                 clock=self.clock,
-                bus=self._centre.bus_of(name),
+                bus=self._centre.bus_of(name, device_of(name)),
             )
             for name, plan in written.scenario.lanes.items()
         }
@@ -88,6 +89,7 @@ class Play:
     def run(self) -> Verdict:
         """Play and judge. Raises StuckError when something never comes to rest."""
         with ExitStack() as ending:
+            ending.callback(self._centre.close)
             for lane in self.lanes.values():
                 ending.callback(lane.wires.close)
                 ending.callback(lane.journal.close)
@@ -147,6 +149,8 @@ class Play:
             self._people.publish_rules(self._written.path(change.rules))
         if is_news or change.rules is not None:
             self._centre.send(self._people.sign_set(self.clock.wall))
+        if change.centre is not None:
+            self._centre.go_away(Instant(self.clock.monotonic()), is_away=change.centre == "away")
         if change.lane is None:
             return
         wires = self.lanes[change.lane].wires

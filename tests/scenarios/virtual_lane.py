@@ -28,16 +28,17 @@ from gate.shell.kiosk_desk import DeskSettings, KioskDesk
 from gate.shell.rules_on_hand import RulesOnHand
 from gate.shell.signed_set import SignedSet
 from gate.shell.terminal import Terminal
-from gate.shell.terminal_parts import Bus
 from gate.shell.wall_clock import WallClock
 from gatehouse.guard_commands import write_guards
 from journal.commits import Commits, MakeBody, OnDone
+from journal.envelope import Envelope
 from journal.errors import JournalError
 from journal.store import Journal
 from model.clock import ClockTrust
 from model.identities import DeviceId, GuardId
 from model.records import ConsumedCode
 from passes.directory import DirectoryDocument
+from tests.scenarios.centre_stand_in import COMPOUND, LaneBus
 from tests.scenarios.lane_wires import (
     BUZZER_PIN,
     GREEN_PIN,
@@ -61,10 +62,11 @@ Body = Mapping[str, Any]
 
 
 class WatchedCommits(Commits):
-    """The real commit thread; the clock waits for it."""
+    """The real commit thread; the clock waits for it. stored: told of every record that is on the disk."""
 
-    def __init__(self, journal: Journal, changed: Callable[[], None]) -> None:
+    def __init__(self, journal: Journal, changed: Callable[[], None], stored: Callable[[Envelope], None]) -> None:
         super().__init__(journal)
+        self._stored = stored
         self._changed = changed
         self._submitted = 0
         self._answered = 0
@@ -89,6 +91,8 @@ class WatchedCommits(Commits):
         self._submitted += 1
 
         def answered(outcome: T) -> None:
+            if isinstance(outcome, Envelope):
+                self._stored(outcome)
             on_done(outcome)
             self._answered += 1
             self._changed()
@@ -199,6 +203,11 @@ class VirtualLane:
             self.relay.append(RelayMoved(is_high=moved.is_high, at_s=moved.at_s, on_disk=on_disk))
 
 
+def device_of(name: str) -> DeviceId:
+    """A lane's name on the bus."""
+    return DeviceId(f"gate-{name}".lower().replace("_", "-"))
+
+
 def build_lane(
     name: str,
     plan: LanePlan,
@@ -207,16 +216,16 @@ def build_lane(
     people: People,
     held: SignedSet,
     clock: VirtualTime,
-    bus: Bus,
+    bus: LaneBus,
 ) -> VirtualLane:
     """A lane as `python -m gate` builds it, with this clock and the scenario's wires."""
     folder.mkdir(parents=True)
-    device = DeviceId(f"gate-{name}".lower().replace("_", "-"))
+    device = device_of(name)
     wires = LaneWires(name, folder, clock)
     file = _write_settings(name, plan, device, folder, people, wires)
     settings, rules = load_terminal(file)
     journal = Journal.open(folder / "journal.db", device)
-    commits = WatchedCommits(journal, clock.changed)
+    commits = WatchedCommits(journal, clock.changed, bus.note_record)
     clock.watch(f"{name} commits", commits.is_idle)
     wall = WallClock(ClockTrust(settings.clock.source), people.keys.issued_at, clock.sources())
     directory = held.document.directory
@@ -293,7 +302,7 @@ def _write_settings(
     tables: dict[str, dict[str, Any]] = {
         "identity": {
             "community": people.community,
-            "compound": "garden-1",
+            "compound": COMPOUND,
             "device": device,
             "gate_number": plan.gate,
             "direction": plan.direction,
