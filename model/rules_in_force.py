@@ -4,7 +4,7 @@ A version published later overtakes every earlier one from its own first day on,
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 
 from model.local_time import start_of
 from model.rule_set import RuleSet
@@ -12,14 +12,10 @@ from model.rule_set import RuleSet
 
 def in_force_from(rules: RuleSet) -> datetime:
     """The first instant of the day from which these rules are valid, in UTC."""
-    return start_of(rules.valid_from, _zone(rules))
+    return start_of(rules.valid_from, rules.zone)
 
 
 def in_force_at(at: datetime, known: Iterable[RuleSet]) -> RuleSet | None:
     """The rules that hold at this instant; None while the day of none has come."""
     begun = [rules for rules in known if in_force_from(rules) <= at]
     return max(begun, key=lambda rules: rules.version, default=None)
-
-
-def _zone(rules: RuleSet) -> tzinfo:
-    return UTC  # the one place to change once rules name their zone
