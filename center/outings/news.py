@@ -101,7 +101,7 @@ def _of_decision(body: Mapping[str, object], columns: Columns) -> What | None:
         purpose=purpose,
         people=people_in(body),
         at_ms=columns.wall_ms,
-        due_back_ms=_moment_ms(stated.get("due_back")),
+        due_back_ms=_moment_ms(body.get("due_back")),
     )
 
 
