@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import serial
 
@@ -61,16 +61,47 @@ class SerialScannerSettings:
             raise DriverSettingsRefused(f"scanner {self.port}: repeat_window_s {self.repeat_window_s}, give 0 to 60")
 
 
-class SerialScanner:
-    """A Device: emits each code once."""
+class Port(Protocol):
+    """An open line, as pyserial has it. Every call raises one of GONE when the scanner is no longer there."""
 
-    def __init__(self, settings: SerialScannerSettings, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that have come and were not read."""
+
+    def read(self, size: int = 1) -> bytes:
+        """As many bytes as come within READ_WITHIN_S, at most size."""
+
+    def cancel_read(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+OpenPort = Callable[[SerialScannerSettings], Port]
+
+
+def open_port(settings: SerialScannerSettings) -> Port:
+    """Open a scanner's line for this process alone. Raises one of GONE."""
+    port: Port = serial.Serial(settings.port, settings.baud, timeout=READ_WITHIN_S, exclusive=True)
+    return port
+
+
+class SerialScanner:
+    """A Device: emits each code once. open_port: of another kind of line, or of one that is watched."""
+
+    def __init__(
+        self,
+        settings: SerialScannerSettings,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        open_port: OpenPort = open_port,
+    ) -> None:
         self._settings = settings
+        self._open_port = open_port
         self._monotonic = monotonic
         self._framer = Framer(settings.prefix, settings.suffix)
         self._repeats: Repeats[bytes] = Repeats(settings.repeat_window_s)
         self._babble = Babble()
-        self._port: Any = None
+        self._port: Port | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._emit: Emit | None = None
@@ -102,10 +133,10 @@ class SerialScanner:
         backoff_s = RECONNECT_MIN_S
         while not self._stopping.is_set():
             try:
-                self._port = self._open()
+                self._port = port = self._open()
                 self._report("")
                 backoff_s = RECONNECT_MIN_S
-                self._read_on()
+                self._read_on(port)
             except GONE:
                 self._report(NOT_THERE)
             finally:
@@ -113,14 +144,14 @@ class SerialScanner:
             self._stopping.wait(backoff_s)
             backoff_s = min(2 * backoff_s, RECONNECT_MAX_S)
 
-    def _open(self) -> Any:
+    def _open(self) -> Port:
         self._framer.reset()
-        return serial.Serial(self._settings.port, self._settings.baud, timeout=READ_WITHIN_S, exclusive=True)
+        return self._open_port(self._settings)
 
-    def _read_on(self) -> None:
+    def _read_on(self, port: Port) -> None:
         heard_at = self._monotonic()
         while not self._stopping.is_set():
-            piece = self._port.read(min(self._port.in_waiting or 1, PIECE_BYTES_MAX))
+            piece = port.read(min(port.in_waiting or 1, PIECE_BYTES_MAX))
             now = self._monotonic()
             if piece:
                 heard_at = now

@@ -31,7 +31,8 @@ from drivers.gpio import PinFactory, open_pin_factory
 from drivers.mlx90614 import Mlx90614, Mlx90614Settings
 from drivers.mlx90614_words import Mlx90614Variant
 from drivers.ports import Component, ContactRole, Device
-from drivers.serial_scanner import SerialScanner, SerialScannerSettings
+from drivers.serial_scanner import OpenPort, SerialScanner, SerialScannerSettings, open_port
+from drivers.timing import REAL, Timing
 from gate.core.lane import Lane
 from gate.core.settings import LaneSettings
 from gate.shell.clock_twin import TWIN, ClockTwin
@@ -297,8 +298,10 @@ def _scanners(settings: TerminalSettings) -> frozenset[str]:
     return frozenset(component.value for component, scanner in mounted if scanner is not None)
 
 
-def make_devices(settings: TerminalSettings, pins: PinFactory) -> Devices:
-    """The drivers that the settings name."""
+def make_devices(
+    settings: TerminalSettings, pins: PinFactory, *, timing: Timing = REAL, open_port: OpenPort = open_port
+) -> Devices:
+    """The drivers that the settings name. timing, open_port: other than this machine's, for a lane in virtual time."""
     others: list[Device] = []
     if settings.serial_scanner is not None:
         serial = settings.serial_scanner
@@ -310,7 +313,9 @@ def make_devices(settings: TerminalSettings, pins: PinFactory) -> Devices:
                     prefix=serial.prefix.encode(),
                     suffix=serial.suffix.encode(),
                     repeat_window_s=serial.repeat_window_s,
-                )
+                ),
+                monotonic=timing.monotonic,
+                open_port=open_port,
             )
         )
     if settings.camera_scanner is not None:
@@ -339,17 +344,18 @@ def make_devices(settings: TerminalSettings, pins: PinFactory) -> Devices:
                     for contact in settings.contacts
                 ],
                 pins,
+                timing=timing,
             )
         )
     return Devices(
-        thermometer=_thermometer(settings),
-        barrier=_barrier(settings, pins),
-        alarm=_alarm(settings, pins),
+        thermometer=_thermometer(settings, timing),
+        barrier=_barrier(settings, pins, timing),
+        alarm=_alarm(settings, pins, timing),
         others=others,
     )
 
 
-def _thermometer(settings: TerminalSettings) -> Mlx90614 | None:
+def _thermometer(settings: TerminalSettings, timing: Timing) -> Mlx90614 | None:
     wanted = settings.thermometer
     if wanted is None:
         return None
@@ -363,11 +369,12 @@ def _thermometer(settings: TerminalSettings) -> Mlx90614 | None:
             settling_time_s=wanted.settling_time_s,
             poll_interval_s=wanted.poll_interval_s,
             address=wanted.address,
-        )
+        ),
+        timing=timing,
     )
 
 
-def _barrier(settings: TerminalSettings, pins: PinFactory) -> Barrier | None:
+def _barrier(settings: TerminalSettings, pins: PinFactory, timing: Timing = REAL) -> Barrier | None:
     wanted = settings.barrier
     if wanted is None:
         return None
@@ -380,10 +387,11 @@ def _barrier(settings: TerminalSettings, pins: PinFactory) -> Barrier | None:
             feedback_within_s=wanted.feedback_within_s,
         ),
         pins,
+        timing=timing,
     )
 
 
-def _alarm(settings: TerminalSettings, pins: PinFactory) -> Alarm | None:
+def _alarm(settings: TerminalSettings, pins: PinFactory, timing: Timing = REAL) -> Alarm | None:
     wanted = settings.alarm
     if wanted.green_pin is None and wanted.red_pin is None and wanted.buzzer_pin is None:
         return None
@@ -396,6 +404,7 @@ def _alarm(settings: TerminalSettings, pins: PinFactory) -> Alarm | None:
             signal_time_s=wanted.max_on_time_s,
         ),
         pins,
+        timing=timing,
     )
 
 

@@ -52,7 +52,7 @@ class ClaimBook:
         known, now = self._rules(), self._now()
         if known is None:
             if not self._has_told:
-                log.error("outing_rules_missing claims are not answered: name the community's rules in the settings")
+                log.error("outing_rules_missing claims are not answered until `gatehouse rules publish` names a quota")
             self._has_told = True
             return []
         self._has_told = False

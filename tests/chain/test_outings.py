@@ -108,7 +108,7 @@ class Recorder:
         self.publisher.start()
 
     def let_out(self, claim: str, household: int, *, answered: bool) -> None:
-        outing = {"claim": claim, "purpose": "ordinary", "answered": answered, "due_back": None}
+        outing = {"claim": claim, "purpose": "ordinary", "answered": answered}
         fields = {"visit": 1, "direction": "out", "outcome": "granted", "people": 1, "outing": outing}
         code = {"verified": True, "pass": None, "household": household, "holder_step": None}
         self.journal.append(build_body("decision", _now(), {**fields, "code": code}))

@@ -20,6 +20,7 @@ from model.temperature import Site, Viewer
 
 COMMUNITIES = Path(config.__file__).parent / "communities"
 DEFAULT = (COMMUNITIES / "default.toml").read_text()
+STRICT = Path(__file__).parent / "rules/strict.toml"
 HOUSEHOLD = HouseholdId(7)
 
 
@@ -78,7 +79,7 @@ def test_the_default_community_arrives_as_a_rule_set() -> None:
 
 
 def test_a_second_rules_file_changes_an_outcome_without_code() -> None:
-    default, strict = (load_rules(COMMUNITIES / name) for name in ("default.toml", "strict.toml"))
+    default, strict = (load_rules(file) for file in (COMMUNITIES / "default.toml", STRICT))
     by_default = decide(facts(default, Colour.YELLOW, Direction.OUT), default)
     strictly = decide(facts(strict, Colour.YELLOW, Direction.OUT), strict)
     assert (by_default.outcome, by_default.reason) == (Outcome.GRANTED, Reason.ADMITTED_WATCHED)
