@@ -431,6 +431,14 @@ def test_a_restored_card_that_tells_everything_again_changes_nothing(book: Book)
     assert book.states() == before
 
 
+def test_a_copy_of_a_way_out_does_not_undo_what_came_after_it(book: Book) -> None:
+    old, new = book.gates["gate-1"], Device("gate-1", epoch="00000000000000e2")
+    book.keep(book.out(A), book.passage(A, "not_taken"))
+    copy = json.loads(old.envelopes[0].body) | {"copy_of": {"epoch": old.epoch, "seq": 1}}
+    book.keep(new.body(canonical_json(copy)))
+    assert book.state(A) == "cancelled"
+
+
 @pytest.mark.parametrize(
     "outing",
     [
@@ -519,6 +527,19 @@ def test_a_homecoming_ends_one_outing_only(book: Book) -> None:
     book.pass_s(60)
     book.keep(book.home("gate-2"))
     assert [book.state(each) for each in (A, B, C)] == ["returned", "returned", "out"]
+
+
+def test_homecomings_that_ended_older_outings_end_no_newer_one(book: Book) -> None:
+    book.rules = (daily(exempt=frozenset({OutingPurpose.WORK})), ZONE)
+    moments = []
+    for event in ("out A", "out B", "home", "out C", "home", "home"):
+        what, _, which = event.partition(" ")
+        claim = {"A": A, "B": B, "C": C}.get(which, "")
+        book.keep(book.out(claim, purpose="work") if what == "out" else book.home())
+        moments.append(to_ms(book.now))
+        book.pass_s(60)
+    returned = {claim: returned_at for claim, (_, returned_at, *_) in book.states().items()}
+    assert returned == {A: moments[2], B: moments[4], C: moments[5]}
 
 
 def test_cancelling_an_outing_lets_its_homecoming_end_another(book: Book) -> None:
