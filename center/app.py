@@ -12,6 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from center.accounts.sessions import Sessions
 from center.accounts.users import Users
+from center.clock import from_ms, now_ms
 from center.desk.chains import ChainView
 from center.desk.gates import GateView
 from center.desk.live import LiveFeed
@@ -35,6 +37,7 @@ from center.ingest.remote_bus import RemoteBus
 from center.ingest.worker import IngestWorker
 from center.outings.claims import LEASE_S, ClaimBook
 from center.outings.duty import OutingDuty
+from center.outings.overdue import OverdueRow, overdue
 from center.outings.rows import RulesSource
 from center.outings.settle import OutingSettler
 from center.registry.directory_issue import DirectoryIssue
@@ -166,6 +169,7 @@ class _Parts:
 
     def __init__(self, settings: CenterSettings, store: Store, issue: DirectoryIssue) -> None:
         self.store = store
+        self._outing_rules = settings.outing_rules
         self.passages, self.gates = PassageView(store), GateView(store)
         self.live = LiveFeed(self.passages, self.gates)
         self.bus = RemoteBus(_link_settings(settings.bus), on_up=self._on_up)
@@ -196,6 +200,7 @@ class _Parts:
             residents=Residents(self.store, vault),
             health=lambda: Health(bus=self.bus.is_up, ingest=self.worker.is_well),
             directory_changed=self.directory.wake,
+            overdue=self._overdue,
         )
 
     def stop(self) -> None:
@@ -203,6 +208,11 @@ class _Parts:
         self.bus.stop()
         self.outings.stop()
         self.worker.stop()
+
+    def _overdue(self) -> tuple[OverdueRow, ...]:
+        known = self._outing_rules()
+        grace_min = known[0].overdue_after_min if known is not None else 0
+        return overdue(self.store, from_ms(now_ms()), timedelta(minutes=grace_min))
 
     def _on_gates(self, devices: frozenset[str]) -> None:
         self.live.gates_changed(devices)

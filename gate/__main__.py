@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -47,7 +46,7 @@ from gate.shell.log_queue import start_logging
 from gate.shell.records import LAST_GOOD_TIME, Duty, read_duty
 from gate.shell.rules_on_hand import RulesOnHand
 from gate.shell.service_manager import tell
-from gate.shell.signed_set import DIRECTORY_REFUSED, RulesUnreadable, SetReader, SetReceiver, SignedSet, load_last_set
+from gate.shell.signed_set import DIRECTORY_REFUSED, RulesUnreadable, SetReader, SetReceiver, load_last_set
 from gate.shell.terminal import Terminal
 from gate.shell.terminal_parts import Devices
 from gate.shell.wall_clock import WallClock
@@ -64,7 +63,7 @@ from mqtt.identity import Credentials
 from mqtt.link import LinkSettings
 from mqtt.topics import Address
 from passes.directory import DirectoryDocument
-from passes.errors import DocumentRefused, PassError
+from passes.errors import PassError
 from passes.key_files import load_public_key
 from passes.keys import KeyList, accept_key_list
 
@@ -139,7 +138,7 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
         journal.open_first()
         opened = _what_it_says(journal.opened)
         sets = SetReader(_read_rules, identity.community)
-        last, why_refused = _load_last_set(settings, keys, sets)
+        last, why_refused = load_last_set(_directory_path(settings), keys=keys, reader=sets)
         held = last.document if last is not None else None
         clock = _clock(settings, _last_good_time(opened, held, keys))
         receiver = SetReceiver(keys=keys, reader=sets, held=last, path=_directory_path(settings), clock=clock)
@@ -416,19 +415,6 @@ def _load_keys(settings: TerminalSettings) -> KeyList:
     except OSError as error:
         raise PassError(f"{settings.keys.key_list_path}: {error.strerror}; provision this device") from error
     return accept_key_list(document, root_public=root, community=settings.identity.community)
-
-
-def _load_last_set(settings: TerminalSettings, keys: KeyList, reader: SetReader) -> tuple[SignedSet | None, str]:
-    """The last good set, and why there is none where there should be one."""
-    path = _directory_path(settings)
-    try:
-        return load_last_set(path, keys=keys, reader=reader), ""
-    except (DocumentRefused, OSError) as error:
-        # The gate works on without one: passes are then unknown and the guard decides, until the centre sends it.
-        log.error("directory_refused why=%s", error)
-        with suppress(OSError):  # the disk that can't be read may not take a new name either
-            path.rename(path.with_suffix(".refused"))
-        return None, error.fault.value if isinstance(error, DocumentRefused) else "unreadable"
 
 
 def _read_rules(text: bytes) -> RuleSet:

@@ -11,7 +11,7 @@ from model.rule_set import RuleSet
 
 
 def in_force_from(rules: RuleSet) -> datetime:
-    """The first instant of the day from which these rules are valid, in UTC."""
+    """The first instant of the day from which these rules are valid, by their own zone; in UTC."""
     return start_of(rules.valid_from, rules.zone)
 
 

@@ -15,10 +15,7 @@ from model.records import PassageEnd
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """A gate let a household out. at_ms: by the gate's clock, where that told a time.
-
-    is_answered: the centre's answer was there; without it the gate decided from what it knew.
-    """
+    """A gate let a household out. at_ms: by the gate's clock, where that told a time."""
 
     claim: ClaimId
     household: int
@@ -26,7 +23,6 @@ class Left:
     people: int
     at_ms: int | None
     due_back_ms: int | None
-    is_answered: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +102,6 @@ def _of_decision(body: Mapping[str, object], columns: Columns) -> What | None:
         people=people_in(body),
         at_ms=columns.wall_ms,
         due_back_ms=_moment_ms(body.get("due_back")),
-        is_answered=stated.get("answered") is True,
     )
 
 

@@ -125,6 +125,7 @@ def _notices(services: Services) -> dict[str, object]:
         "outings_over_quota": services.passages.outings_over_quota(),
         "granted_twice": services.passages.granted_twice(),
         "journal_news": services.passages.journal_news(),
+        "overdue": services.overdue(),
     }
 
 

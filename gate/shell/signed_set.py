@@ -10,6 +10,7 @@ Rules:
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, assert_never
@@ -71,10 +72,19 @@ class SetReader:
         return rules
 
 
-def load_last_set(path: Path, *, keys: KeyList, reader: SetReader) -> SignedSet | None:
-    """The saved set, verified; None when none was ever saved. Raises DocumentRefused, OSError as `load_last_good`."""
-    document = load_last_good(path, keys=keys, community=reader.community)
-    return None if document is None else reader.read(document)
+def load_last_set(path: Path, *, keys: KeyList, reader: SetReader) -> tuple[SignedSet | None, str]:
+    """The saved set, verified; None when none was ever saved, or with the reason for which it is put aside.
+
+    The gate works on without one: passes are then unknown and the guard decides, until the centre sends it.
+    """
+    try:
+        document = load_last_good(path, keys=keys, community=reader.community)
+        return (None if document is None else reader.read(document)), ""
+    except (DocumentRefused, OSError) as error:
+        log.error("directory_refused why=%s", error)
+        with suppress(OSError):  # the disk that can't be read may not take a new name either
+            path.rename(path.with_suffix(".refused"))
+        return None, error.fault.value if isinstance(error, DocumentRefused) else "unreadable"
 
 
 class SetReceiver:

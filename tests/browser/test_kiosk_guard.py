@@ -436,6 +436,16 @@ def test_a_barrier_without_a_contact_is_never_called_closed(post: Post) -> None:
     expect(shut).to_contain_text("未知（故障）")
 
 
+def test_the_strip_says_by_which_rules_and_register_the_gate_goes(post: Post) -> None:
+    page = post.sign_in()
+    expect(page.locator("#strip-rules")).to_contain_text("第3版")
+    expect(page.locator("#strip-directory")).to_contain_text("第12版，10分钟前")
+    post.gate.show(lost=(lost("directory_refused", "not_newer"),))
+    expect(page.locator("#strip-directory")).to_have_class("warn")
+    page.locator("#menu-trouble").click()
+    expect(page.locator("#trouble-list article", has_text="名册或规则被拒收")).to_contain_text("not_newer")
+
+
 def test_a_ringing_resident_is_seen_and_answered(post: Post) -> None:
     page = post.sign_in()
     expect(page.locator("#sound")).to_have_text("铃声：关")

@@ -276,6 +276,34 @@ def test_two_threads_never_grant_both(tmp_path: Path) -> None:
     assert sorted(granted, key=int) == [f"{household}" for household in range(1, 31)]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_gates_that_are_connected_never_let_a_household_out_twice_a_day(book: Book, seed: int) -> None:
+    """Whatever they do in whatever order, as long as each grant's record comes within its lease."""
+    rng = random.Random(seed)
+    book.now = MIDNIGHT + timedelta(hours=1)
+    left: list[datetime] = []
+    numbers = itertools.count()
+    for _ in range(60):
+        gate = rng.choice(("gate-1", "gate-2", "gate-3"))
+        claim = f"{next(numbers):016x}"
+        granted = book.is_granted(claim, gate)
+        book.pass_s(rng.uniform(1, LEASE_S / 2))
+        if rng.random() < 0.3 and granted:
+            assert book.is_granted(claim, gate)
+        if granted:
+            end = rng.choice(("taken", "not_taken", "denied", "died"))
+            if end == "denied":
+                book.keep(book.out(claim, gate, outcome="denied"))
+            elif end != "died":
+                book.keep(book.out(claim, gate), book.passage(claim, end, gate))
+                left += [book.now] if end == "taken" else []
+        book.pass_s(rng.uniform(0, 3 * 3_600))
+    days = [at.astimezone(ZONE).date() for at in left]
+    assert len(days) > 2
+    assert len(set(days)) == len(days)
+    assert book.conflicts() == []
+
+
 # records
 
 

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from center.store.schema import PublishedRules
 from gatehouse.__main__ import main
 from gatehouse.register import open_office
 from gatehouse.rules_office import list_rules
 from gatehouse.street.center_part import fill_center
-from gatehouse.street.layout import RULES, StreetFolder
+from gatehouse.street.layout import COMMUNITIES, StreetFolder
 from gatehouse.street.making import make
 
 Write = Callable[..., Path]
@@ -23,6 +24,8 @@ Write = Callable[..., Path]
 def filled(tmp_path_factory: pytest.TempPathFactory) -> StreetFolder:
     street = StreetFolder(folder=tmp_path_factory.mktemp("rules") / "street")
     fill_center(street, make(street))
+    with open_office(street.center_settings) as office, office.store.writing() as connection:
+        connection.execute(delete(PublishedRules))  # a street publishes its community's rules
     return street
 
 
@@ -42,7 +45,7 @@ def settings(filled: StreetFolder, tmp_path: Path) -> Path:
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     def written(version: int, valid_from: str = "2026-01-01", **changes: str) -> Path:
-        text = RULES.read_text(encoding="utf-8")
+        text = (COMMUNITIES / "default.toml").read_text(encoding="utf-8")
         for key, value in {"version": str(version), "valid_from": valid_from, **changes}.items():
             text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", text, count=1)
         file = tmp_path / f"rules-{version}.toml"
@@ -121,7 +124,7 @@ def test_a_file_that_is_missing_or_too_large_is_told(
 def test_the_list_says_how_each_version_stands(settings: Path, write: Write) -> None:
     for version, valid_from in ((1, "2026-01-01"), (2, "2026-02-01"), (3, "2026-05-01"), (4, "2026-04-01")):
         assert publish(settings, write(version, valid_from)) == 0
-    first_of_april = datetime(2026, 4, 1, tzinfo=UTC)
+    first_of_april = datetime(2026, 3, 31, 16, tzinfo=UTC)  # the community's midnight
     with open_office(settings) as office:
         for at, standings in (
             (first_of_april - timedelta(seconds=1), ["to come", "overtaken", "in force", "over"]),

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from shell_world import Bench, VirtualTime, rules
@@ -14,7 +15,8 @@ from gate.shell.rules_on_hand import RulesOnHand
 from model.rule_set import RuleSet
 
 WITHIN_S = 5.0
-EVENING = datetime(2026, 1, 31, 23, 59, 58, tzinfo=UTC)
+ZONE = ZoneInfo("Asia/Shanghai")
+EVENING = datetime(2026, 1, 31, 23, 59, 58, tzinfo=ZONE).astimezone(UTC)
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def version(number: int, valid_from: str = "2026-01-01") -> RuleSet:
-    return replace(rules(), version=number, valid_from=date.fromisoformat(valid_from))
+    return replace(rules(), version=number, valid_from=date.fromisoformat(valid_from), zone=ZONE)
 
 
 def play(bench: Bench, scene: Callable[[], Awaitable[None]]) -> None:
@@ -68,7 +70,7 @@ def test_a_set_brings_its_rules_and_its_directory_in_one_turn_and_the_centre_hea
     assert (last.rules.version, last.directory.version if last.directory else None) == (4, 8)
 
 
-def test_rules_change_at_midnight_of_their_day_without_a_word_from_anybody(bench: Bench) -> None:
+def test_rules_change_at_midnight_of_the_communitys_day_without_a_word_from_anybody(bench: Bench) -> None:
     seen: list[int] = []
 
     async def scene() -> None:
@@ -111,7 +113,7 @@ def test_the_settings_rules_hold_until_signed_ones_are_valid() -> None:
 def test_a_clock_slower_than_the_centres_does_not_fall_back_to_the_settings_rules() -> None:
     """What was over when the centre signed is not in the set any more."""
     on_hand = RulesOnHand(version(1))
-    on_hand.replace([version(5, "2026-02-01")], datetime(2026, 2, 1, 0, 0, 10, tzinfo=UTC))
+    on_hand.replace([version(5, "2026-02-01")], EVENING + timedelta(seconds=12))
     assert on_hand.at(EVENING).version == 5
 
 

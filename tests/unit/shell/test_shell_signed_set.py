@@ -43,6 +43,15 @@ def read_text(text: bytes) -> RuleSet:
         raise RulesUnreadable("signed rules: line 1: not understood") from error
 
 
+DIRECTORY = Directory(
+    community=COMMUNITY,
+    version=8,
+    issued_at=NOON,
+    statuses=b"\x55",
+    households={HOUSEHOLD: HouseholdEntry(colour=Colour.GREEN)},
+)
+
+
 def chunks(
     version: int,
     *texts: bytes,
@@ -50,13 +59,7 @@ def chunks(
     key: SigningKey = KEY,
     padding: int = 0,
 ) -> Sequence[bytes]:
-    directory = Directory(
-        community=COMMUNITY,
-        version=version,
-        issued_at=NOON,
-        statuses=b"\x55",
-        households={HOUSEHOLD: HouseholdEntry(colour=colour)},
-    )
+    directory = replace(DIRECTORY, version=version, households={HOUSEHOLD: HouseholdEntry(colour=colour)})
     encoded = sign_directory(directory, key, bytes(padding) or None, texts)
     return split_directory(encoded, community=COMMUNITY, version=version, key=key)
 
@@ -70,7 +73,7 @@ class Gate:
     def __init__(self, folder: Path, read: Callable[[bytes], RuleSet] = read_text) -> None:
         self.path = folder / "directory.bin"
         self.reader = SetReader(read, COMMUNITY)
-        self.held = load_last_set(self.path, keys=KEYS, reader=self.reader)
+        self.held, self.put_aside_for = load_last_set(self.path, keys=KEYS, reader=self.reader)
         clock = WallClock(ClockTrust.DECLARED, NOON, VirtualTime().sources())
         self.receiver = SetReceiver(keys=KEYS, reader=self.reader, held=self.held, path=self.path, clock=clock)
         self.events: list[ComponentChanged] = []
@@ -218,6 +221,33 @@ def test_a_set_in_several_chunks_counts_once_it_is_whole(gate: Gate) -> None:
     assert gate.takes(parts[:1]) is None
     assert not gate.path.exists()
     assert gate.takes(parts[1:]) is not None
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"cut", "malformed"),
+        (sign_directory(DIRECTORY, new_signing_key()), "unknown_key"),
+        (sign_directory(DIRECTORY, KEY, rules_texts=[b"not rules"]), "rules_invalid"),
+        (None, "unreadable"),
+    ],
+)
+def test_a_bad_set_on_the_gates_own_disk_is_put_aside_and_named_and_the_centres_is_taken(
+    tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    path = tmp_path / "directory.bin"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    gate = Gate(tmp_path)
+    assert (gate.held, gate.put_aside_for) == (None, why)
+    assert path.with_suffix(".refused").exists()
+    assert gate.takes(chunks(8, GOOD)) is not None
+    assert gate.events[-1].is_available  # which ends what the lane was told at its start
+    again = Gate(tmp_path)
+    assert again.held is not None
+    assert again.put_aside_for == ""
 
 
 def test_a_disk_that_keeps_nothing_is_logged_and_the_set_holds(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
