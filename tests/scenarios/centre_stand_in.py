@@ -92,8 +92,9 @@ class CentreStandIn:
         """The book's word on a claim."""
         if self._office is None:
             self._office = _OutingOffice(self._folder, self._now, self._outing_rules)
-        while self._arrived:
-            self._office.keeper.keep([self._arrived.popleft()])
+        arrived = [self._arrived.popleft() for _ in range(len(self._arrived))]
+        if arrived:
+            self._office.keeper.keep(arrived)
         given = self._office.book.answer([ClaimArrived(COMPOUND, device, claim)])
         return given[0].answer if given else None
 

@@ -24,7 +24,7 @@ from tests.scenarios.virtual_time import VirtualLoop, VirtualTime
 OPENS_BEFORE: Final = timedelta(seconds=60)
 CHANGE_BEFORE_S: Final = 1.0
 """A household's or a pass's new state reaches the gates so long before the person steps up."""
-SETTLES_S: Final = 1.5
+SETTLES_S: Final = 1.1
 """After a leap, before whatever it leapt to: every part has looked round once."""
 DOOR_AFTER_S, DOOR_OPEN_S, LEAVES_AFTER_S = 0.6, 1.5, 1.0
 PRESSED_S: Final = 0.3

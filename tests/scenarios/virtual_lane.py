@@ -312,10 +312,10 @@ def _write_settings(
         "clock": {"source": "declared"},
         "gpio": {"pin_factory": f"wire:{folder / 'pins.sock'}"},
         "serial_scanner": {"device": str(wires.tty)},
-        "thermometer": {"bus": f"unix:{wires.bus}", "variant": VARIANT, "supply_v": SUPPLY_V},
+        "thermometer": {"bus": f"unix:{wires.bus}", "variant": VARIANT, "supply_v": SUPPLY_V, "poll_interval_s": 30.0},
         "barrier": {"pin": RELAY_PIN},
         "alarm": {"green_pin": GREEN_PIN, "red_pin": RED_PIN, "buzzer_pin": BUZZER_PIN},
-        "visit": {"steps": list(plan.steps)},
+        "visit": {"steps": list(plan.steps), "result_shown_s": 2.0},
         "kiosk": {"enabled": bool(plan.guards), **({"guards_path": str(guards)} if plan.guards else {})},
     }
     for table, changes in plan.settings.items():
