@@ -30,6 +30,8 @@ _NEVER_FAILURES = frozenset(
         Reason.SCANNER_UNAVAILABLE,
         Reason.THERMOMETER_UNAVAILABLE,
         Reason.RESIDENT_CALLS,
+        Reason.VEHICLE_WAITS,
+        Reason.VEHICLE_TURNED_BACK,
     }
 )
 """Why somebody passes, or why a guard is called: no check fails for them."""

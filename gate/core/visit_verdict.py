@@ -217,9 +217,7 @@ def _stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
                 effects.append(ReleaseBarrier(release_time_s=release_s, visit=record.visit))
             due_back = record.decision.due_back
             effects.append(ShowInstruction(instruction=Instruction.GO, reason=reason, due_back=due_back))
-            used = consumed_by(record)
-            if used is not None:
-                effects.append(PublishUsed(pass_id=used.pass_id, step=used.step))
+            effects += (PublishUsed(pass_id=used.pass_id, step=used.step) for used in consumed_by(record))
             return stay(Passing(record=record, is_present=state.is_present), around, *effects)
         case Outcome.DENIED:
             possible_at = record.decision.possible_at
