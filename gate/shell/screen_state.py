@@ -12,7 +12,8 @@ from typing import Final, assert_never
 from gate.core.effects import Instruction, ShowInstruction
 from gate.core.lane import Lane
 from gate.core.visit_states import Closing, Idle, Passing, Recording, Visiting, VisitState, WithGuard
-from gate.core.visit_verdict import is_no_guards_word, release_time_s
+from gate.core.visit_vehicle import waits_to_be_seen
+from gate.core.visit_verdict import is_no_guards_word, release_time_s, through_the_barrier
 from gate.screens import (
     AlarmShown,
     BarrierShown,
@@ -161,13 +162,14 @@ def _span(lane: Lane) -> Span | None:
         case Visiting():
             waits_for_guard = state.is_held or (state.step is VisitStep.SCAN and _has_no_scanner(lane))
             waits_for_guard |= state.step is VisitStep.MEASURE and state.measuring is None  # no thermometer
+            waits_for_guard |= waits_to_be_seen(state) or (state.vehicle is not None and state.step is VisitStep.SCAN)
             lasts_s = settings.guard_limit_s if waits_for_guard else settings.step_limit_s[state.step]
             return _ending(state.step_until, lasts_s)
         case WithGuard():
             return _ending(state.until, settings.guard_limit_s)
         case Passing():
             until = lane.barrier.release_until
-            people = state.record.facts.people
+            people = through_the_barrier(state.record.facts)
             extra_s = release_time_s(people, settings) - release_time_s(1, settings)
             shown_s = settings.release_time_s if settings.has_barrier else settings.result_shown_s
             return _ending(until, shown_s + extra_s) if until is not None else None
