@@ -10,11 +10,13 @@
 from dataclasses import replace
 from enum import Enum
 
-from model.credentials import PassKind, VerifiedCode, household_of
+from model.credentials import CodeCheck, PassKind, VerifiedCode, household_of
+from model.directory import Directory
 from model.facts import Facts, VehicleFacts
 from model.passing import Direction
 from model.reasons import Reason
 from model.rule_set import RuleSet, VisitPolicy
+from model.vehicles import Plate
 
 
 class PlateMatch(Enum):
@@ -52,15 +54,20 @@ def vehicle_check(facts: Facts, rules: RuleSet) -> Reason | None:
 
 def plate_match(facts: Facts) -> PlateMatch:
     """How the plate compares with those that the directory names for the household of the vehicle's pass."""
-    household = household_of(facts.code)
+    return compare_plate(facts.vehicle.plate if facts.vehicle is not None else None, facts.code, facts.directory)
+
+
+def compare_plate(plate: Plate | None, vehicle_pass: CodeCheck | None, directory: Directory | None) -> PlateMatch:
+    """The same while a visit is still going on."""
+    household = household_of(vehicle_pass)
     if household is None:
         return PlateMatch.NO_PASS
-    if facts.vehicle is None or facts.vehicle.plate is None:
+    if plate is None:
         return PlateMatch.UNREAD
-    listed = facts.directory.vehicles.get(household, ()) if facts.directory is not None else ()
+    listed = directory.vehicles.get(household, ()) if directory is not None else ()
     if not listed:
         return PlateMatch.UNLISTED
-    return PlateMatch.OWN if facts.vehicle.plate in listed else PlateMatch.DIFFERS
+    return PlateMatch.OWN if plate in listed else PlateMatch.DIFFERS
 
 
 def occupants_of(facts: Facts) -> tuple[Facts, ...]:

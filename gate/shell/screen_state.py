@@ -30,9 +30,11 @@ from gate.screens import (
     TemperatureShown,
     VisitShown,
 )
+from gate.shell.vehicle_screen import vehicle_shown
 from model.clock import Instant
 from model.credentials import CodeCheck, VerifiedCode, VouchedHousehold, household_of
 from model.directory import Directory
+from model.facts import VehicleFacts
 from model.identities import HouseholdId, VisitId
 from model.outings import OutingPurpose
 from model.records import StepDone, VisitStep
@@ -286,6 +288,7 @@ class _Known:
     step: VisitStep | None = None
     decision: Decision | None = None
     purpose: OutingPurpose | None = None
+    vehicle: VehicleFacts | None = None
 
 
 def _visit(facts: ScreenFacts) -> VisitShown | None:
@@ -323,6 +326,7 @@ def _visit(facts: ScreenFacts) -> VisitShown | None:
         other_codes=known.other_codes,
         purpose=known.purpose.value if known.purpose is not None else None,
         is_confirmable=not isinstance(state, WithGuard) or not is_no_guards_word(state.record),
+        vehicle=vehicle_shown(known.vehicle, known.check, known.directory, facts.view),
     )
 
 
@@ -342,6 +346,7 @@ def _known(state: VisitState, lane: Lane) -> _Known | None:
                 other_codes=state.other_codes,
                 step=state.step,
                 purpose=state.purpose,
+                vehicle=state.vehicle.seen if state.vehicle is not None else None,
             )
         case Recording() | WithGuard() | Passing():
             record = state.record
@@ -358,6 +363,7 @@ def _known(state: VisitState, lane: Lane) -> _Known | None:
                 other_codes=record.other_codes,
                 decision=record.decision,
                 purpose=record.facts.purpose,
+                vehicle=record.facts.vehicle,
             )
         case Idle() | Closing():
             return None
