@@ -50,6 +50,8 @@ NEVER_FAILURES: Final = frozenset(
         Reason.SCANNER_UNAVAILABLE,
         Reason.THERMOMETER_UNAVAILABLE,
         Reason.RESIDENT_CALLS,
+        Reason.VEHICLE_WAITS,
+        Reason.VEHICLE_TURNED_BACK,
     }
 )
 """Why somebody passes, or why a guard is called: no check fails for them."""

@@ -14,7 +14,7 @@ from guard_kit import FOUND, LI, PINS, alarm, asked, hot, lost, visit, without_b
 from playwright.sync_api import Page, expect
 
 from gate.kiosk.notices import Notice
-from gate.screens import Answer, BarrierShown, Progress, TemperatureShown
+from gate.screens import Answer, BarrierShown, OccupantShown, Progress, TemperatureShown, VehicleShown
 
 SOON_MS: Final = 10_000
 SCREEN: Final = (1024, 600)
@@ -175,6 +175,13 @@ def _open_others(page: Page) -> None:
     page.locator("#others-people .more").click()
 
 
+def _open_vehicle(page: Page) -> None:
+    page.locator("#act-vehicle").click()
+    for key in "云A12345":
+        page.locator(f"#vehicle-pad [data-key='{key}']").click()
+    page.locator("#vehicle-people .more").click()
+
+
 def _arm_emergency(page: Page) -> None:
     page.locator("#emergency-press").click()
     expect(page.locator("#emergency-armed")).to_be_visible()
@@ -202,6 +209,20 @@ def _guard_scenes() -> Sequence[Scene]:
         people=3,
         temperatures=(TemperatureShown(outcome="normal", body_c=36.4, site="forehead"),),
     )
+    seen = VehicleShown(
+        plate="云A***45",
+        plate_match="own",
+        declared=2,
+        occupants=(OccupantShown(room="3-2-1201", masked_name="张*", colour="green", isolation="none"),),
+    )
+    vehicle = visit(pass_kind="vehicle", step="measure", instruction="hold_forehead", people=2, vehicle=seen)
+    arrived = visit(
+        pass_kind="vehicle",
+        step="check",
+        instruction="guard_comes",
+        reason="vehicle_waits",
+        vehicle=VehicleShown(plate_match="unread"),
+    )
     found = {"find": Answer(is_done=True, found=FOUND)}
     troubled = (lost("thermometer"), lost("link", "no_route"), lost("camera_scanner"))
     by_guard = {"mode": "guard_only", "directory_age_s": 7_200, "backlog": 31}
@@ -213,6 +234,8 @@ def _guard_scenes() -> Sequence[Scene]:
         _guard("asked", is_main=True, **_FEVER),
         _guard("let-through-all-the-same", act=_press_let_through, **_FEVER),
         _guard("measure", act=_open_measure, is_main=True, **_FEVER),
+        _guard("vehicle", visit=vehicle),
+        _guard("vehicle-plate", act=_open_vehicle, visit=arrived, is_main=True),
         _guard("family", visit=family),
         _guard("mask", visit=visit(mask_missing=True, stage="with_guard", instruction="put_on_mask", reason=None)),
         _guard("forgotten-card", visit=asked()),

@@ -89,12 +89,33 @@ class TemperatureShown(Message):
     by_hand: bool = False
 
 
+class OccupantShown(Message):
+    """Somebody in a vehicle who was checked."""
+
+    room: str | None = None
+    masked_name: str | None = None
+    colour: Code | None = None
+    isolation: Code | None = None
+    identified_by_guard: bool = False
+    is_refused: bool = False
+
+
+class VehicleShown(Message):
+    """plate: masked. plate_match: what comparing it with those of its household came to. declared: as counted."""
+
+    plate: ShortText | None = None
+    plate_match: Code
+    declared: Number | None = None
+    has_outsider: bool = False
+    occupants: tuple[OccupantShown, ...] = ()
+
+
 class VisitShown(Message):
     """The visit that is going on, as the guard sees it. number: given back with each order, so that none comes late.
 
     stage: visiting, recording, with_guard, passing or closing. reason: of the decision, or what the guard is asked.
     mask_missing: the guard said so, and the visit waits. purpose: what the guard said that this way out is for.
-    is_confirmable: a guard's word is enough to let this person through.
+    is_confirmable: a guard's word is enough to let this person through. vehicle: None for people on foot.
     """
 
     number: Number
@@ -117,6 +138,7 @@ class VisitShown(Message):
     purpose: Code | None = None
     is_confirmable: bool = True
     left: Progress | None = None
+    vehicle: VehicleShown | None = None
 
 
 class DutyShown(Message):
@@ -299,6 +321,25 @@ class AdmitService(Message):
     people: People = 1
 
 
+class SeeVehicle(Message):
+    """The plate as a guard read it, and everybody in the vehicle; said again, it corrects both."""
+
+    kind: Literal["vehicle"] = "vehicle"
+    token: Token
+    visit: Number | None = None
+    plate: Annotated[str, Field(min_length=1, max_length=20, repr=False)]
+    people: People
+    has_pass: bool = True
+
+
+class SeeOutsider(Message):
+    """Somebody in the vehicle belongs to nobody here: it turns back."""
+
+    kind: Literal["outsider"] = "outsider"
+    token: Token
+    visit: Number
+
+
 class ReleaseInEmergency(Message):
     """Free the way. Needs no PIN at the gate's own screen; from elsewhere a guard's token."""
 
@@ -360,7 +401,9 @@ Order = Annotated[
     | AnswerBell
     | AnswerQuestion
     | ReportPart
-    | FindHousehold,
+    | FindHousehold
+    | SeeVehicle
+    | SeeOutsider,
     Field(discriminator="kind"),
 ]
 

@@ -8,6 +8,7 @@ from enum import Enum, IntEnum
 from model.credentials import Colour
 from model.identities import CommunityId, HouseholdId
 from model.shifts import Schedule, ScheduleId
+from model.vehicles import Plate
 from model.windows import Window
 
 
@@ -40,7 +41,8 @@ class HouseholdEntry:
 class Directory:
     """One version of the directory. statuses: 2 bits per status index, four per byte, lowest bits first.
 
-    windows: of isolated households. schedules: of work certificates, by the schedule claim of a pass.
+    windows: of isolated households. schedules: of work certificates, by the schedule claim of a pass. vehicles: plates
+    of a household's vehicles.
     """
 
     community: CommunityId
@@ -50,6 +52,7 @@ class Directory:
     households: Mapping[HouseholdId, HouseholdEntry]
     windows: Mapping[HouseholdId, tuple[Window, ...]] = field(default_factory=dict)
     schedules: Mapping[ScheduleId, Schedule] = field(default_factory=dict)
+    vehicles: Mapping[HouseholdId, tuple[Plate, ...]] = field(default_factory=dict, repr=False)
 
     def status_of(self, status_index: int) -> PassStatus:
         """Status of a pass; UNKNOWN beyond the end of the bitmap."""

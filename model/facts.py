@@ -11,6 +11,7 @@ from model.outings import Outing, OutingPurpose
 from model.passback import LastPassage
 from model.passing import Direction
 from model.temperature import TemperatureJudgement
+from model.vehicles import Plate
 
 
 class ClaimAnswer(Enum):
@@ -35,6 +36,30 @@ class ClaimedOuting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Occupant:
+    """Somebody in a vehicle, by a code of their own or by a guard's word; the other fields as in Facts."""
+
+    check: CodeCheck
+    code_is_used: bool = False
+    last_passage: LastPassage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleFacts:
+    """A vehicle with everybody in it, its driver too. Facts.code is the vehicle's own pass.
+
+    plate: as a guard read it. declared: how many a guard saw in it; None while nobody looked. has_outsider: a guard saw
+    somebody in it who belongs to nobody here. is_outside: it has no pass.
+    """
+
+    plate: Plate | None
+    declared: int | None
+    occupants: tuple[Occupant, ...] = ()
+    has_outsider: bool = False
+    is_outside: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that a decision rests on; recorded with it, so that it can be replayed.
 
@@ -43,7 +68,8 @@ class Facts:
     answered_yes: the questions that were answered with yes.
     people: how many came on one household card. others: temperatures of all but the first, as far as measured.
     at: aware UTC; None where the clock is not trusted. purpose: as a guard stated it. outing: None where none was
-    claimed. last_passage: of the same pass, as far as this gate knows.
+    claimed. last_passage: of the same pass, as far as this gate knows. vehicle: None for people on foot; else `people`
+    is how many are in it.
     """
 
     direction: Direction
@@ -59,6 +85,7 @@ class Facts:
     purpose: OutingPurpose | None = None
     outing: ClaimedOuting | None = None
     last_passage: LastPassage | None = None
+    vehicle: VehicleFacts | None = None
 
     @property
     def temperatures(self) -> tuple[TemperatureJudgement, ...]:

@@ -51,6 +51,10 @@ class Reason(Enum):
     TEMPERATURE_HIGH = "temperature_high"
     TEMPERATURE_INDETERMINATE = "temperature_indeterminate"
     QUESTION_ANSWERED_YES = "question_answered_yes"
+    VEHICLE_UNKNOWN = "vehicle_unknown"  # from outside: it has no pass, or its household has no vehicle
+    PLATE_DIFFERS = "plate_differs"  # from those of the pass's household
+    OCCUPANTS_DIFFER = "occupants_differ"  # not as many were checked as are in the vehicle
+    OUTSIDER_INSIDE = "outsider_inside"  # somebody in the vehicle who belongs to nobody here
     # the gate's own state
     NO_DIRECTORY = "no_directory"
     CLOCK_NOT_TRUSTED = "clock_not_trusted"
@@ -59,3 +63,5 @@ class Reason(Enum):
     THERMOMETER_UNAVAILABLE = "thermometer_unavailable"
     # why a guard is called beside a visit
     RESIDENT_CALLS = "resident_calls"
+    VEHICLE_WAITS = "vehicle_waits"  # for a guard who looks at it, or at what its people were refused for
+    VEHICLE_TURNED_BACK = "vehicle_turned_back"  # all that the street is told; the guard sees the decision's reason

@@ -25,6 +25,8 @@ from model.rule_set import RuleSet
 from model.rules import Decision
 from model.services import ServiceReason
 from model.temperature import TemperatureJudgement
+from model.vehicle_check import occupants_of
+from model.vehicle_fields import vehicle_fields
 
 
 class VisitStep(Enum):
@@ -267,14 +269,16 @@ def fields_of(record: Record) -> tuple[str, dict[str, JsonValue]]:
             assert_never(record)
 
 
-def consumed_by(record: Record) -> ConsumedCode | None:
-    """The holder's code that this record uses up: that of a grant."""
+def consumed_by(record: Record) -> tuple[ConsumedCode, ...]:
+    """The holders' codes that this record uses up: those of a grant, of everybody in a vehicle too."""
     if not isinstance(record, DecisionRecord) or record.decision.outcome.value != "granted":
-        return None
-    code = record.facts.code
-    if not isinstance(code, VerifiedCode) or code.holder_step is None:
-        return None
-    return ConsumedCode(pass_id=code.credential.pass_id, step=code.holder_step)
+        return ()
+    codes = (record.facts.code, *(each.code for each in occupants_of(record.facts)))
+    return tuple(
+        ConsumedCode(pass_id=code.credential.pass_id, step=code.holder_step)
+        for code in codes
+        if isinstance(code, VerifiedCode) and code.holder_step is not None
+    )
 
 
 def _decision(record: DecisionRecord) -> dict[str, JsonValue]:
@@ -310,6 +314,7 @@ def _decision(record: DecisionRecord) -> dict[str, JsonValue]:
         **timed_fields(facts),
         "possible_at": utc_text(record.decision.possible_at),
         "due_back": utc_text(record.decision.due_back),
+        "vehicle": vehicle_fields(facts),
     }
 
 

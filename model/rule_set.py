@@ -34,6 +34,7 @@ class Check(Enum):
     OUTING = "outing"  # the household's quota
     QUESTIONS = "questions"
     TEMPERATURE = "temperature"
+    VEHICLE = "vehicle"  # its plate is its household's, and everybody in it was checked; judged of every vehicle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

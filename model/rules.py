@@ -31,6 +31,7 @@ from model.timed_checks import (
     window_check,
     work_check,
 )
+from model.vehicle_check import occupants_of, of_the_household, vehicle_check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,28 +85,33 @@ _STEPS_AHEAD: Final = 24
 # Judged after the rules' own checks even where those leave them out: otherwise there is nobody to grant anything to.
 _ALWAYS_JUDGED = (Check.PASS, Check.DIRECTORY, Check.FRESH)
 
+# Of a vehicle as a whole; by every other check its pass is judged, and then each who sits in it.
+_OF_THE_WHOLE_VEHICLE = (Check.VEHICLE, Check.QUESTIONS, Check.TEMPERATURE)
+
 
 def decide(facts: Facts, rules: RuleSet) -> Decision:
     """Apply the rules to the facts; total and pure."""
     if is_emergency_exit(facts):
         return Decision(outcome=Outcome.GRANTED, reason=Reason.EMERGENCY_EXIT, check=None, is_watched=True)
     for check in _order(facts, rules):
-        found = _CHECKS[check](facts, rules)
+        found = _found(check, facts, rules)
         if found is None:
             continue
         reason = found.reason if isinstance(found, Unmet) else found
         possible_at = _possible_at(facts, rules) if isinstance(found, Unmet) and found.until is not None else None
         return Decision(outcome=_outcome_of(reason, facts, rules), reason=reason, check=check, possible_at=possible_at)
-    colour_rule = rules.colours.get(facts.household.colour) if facts.household is not None else None
-    is_watched = colour_rule is not None and colour_rule.is_watched
-    if _is_soft_passback(facts, rules):
-        is_watched = True
+    is_watched = any(_is_watched(each, rules) for each in (facts, *occupants_of(facts)))
     reason = Reason.ADMITTED_WATCHED if is_watched else Reason.ADMITTED
     if isinstance(facts.code, VouchedHousehold):
         reason = Reason.ADMITTED_VOUCHED
     return Decision(
         outcome=Outcome.GRANTED, reason=reason, check=None, is_watched=is_watched, due_back=_due_back(facts, rules)
     )
+
+
+def _is_watched(facts: Facts, rules: RuleSet) -> bool:
+    colour_rule = rules.colours.get(facts.household.colour) if facts.household is not None else None
+    return (colour_rule is not None and colour_rule.is_watched) or _is_soft_passback(facts, rules)
 
 
 def is_emergency_exit(facts: Facts) -> bool:
@@ -150,18 +156,34 @@ def _order(facts: Facts, rules: RuleSet) -> tuple[Check, ...]:
     Its visit ends before anything else was asked: "never measured" would refer a forged code to a guard.
     """
     first: tuple[Check, ...] = ()
-    if isinstance(facts.code, RefusedCode):
+    everybody = (facts, *occupants_of(facts))
+    if any(isinstance(each.code, RefusedCode) for each in everybody):
         first = (Check.PASS,)
-    elif facts.code_is_used:
+    elif any(each.code_is_used for each in everybody):
         first = (Check.FRESH,)
-    elif isinstance(facts.code, VouchedHousehold):
+    elif any(isinstance(each.code, VouchedHousehold) for each in everybody):
         # A guard's word is no way round an isolation, even where the rules leave that check out.
         first = (Check.ISOLATION,)
+    if facts.vehicle is not None:
+        first = (*first, Check.VEHICLE)
     return (*first, *rules.checks, *_ALWAYS_JUDGED)
 
 
+def _found(check: Check, facts: Facts, rules: RuleSet) -> Finding:
+    """What one check finds: of a vehicle's pass, where it has one, and then of everybody in it."""
+    vehicle = facts.vehicle
+    if vehicle is None or check in _OF_THE_WHOLE_VEHICLE:
+        return _CHECKS[check](facts, rules)
+    ours = of_the_household(facts) if check is Check.OUTING else ()  # its outing is theirs
+    judged = (
+        *((facts,) if facts.code is not None else ()),
+        *(each for each in occupants_of(facts) if each not in ours),
+    )
+    return next((found for each in judged if (found := _CHECKS[check](each, rules)) is not None), None)
+
+
 def _granted_by_all_but(left_out: Check, facts: Facts, rules: RuleSet) -> bool:
-    return all(_CHECKS[check](facts, rules) is None for check in _order(facts, rules) if check is not left_out)
+    return all(_found(check, facts, rules) is None for check in _order(facts, rules) if check is not left_out)
 
 
 def _possible_at(facts: Facts, rules: RuleSet) -> datetime | None:
@@ -171,7 +193,7 @@ def _possible_at(facts: Facts, rules: RuleSet) -> datetime | None:
     """
     later = facts
     for _ in range(_STEPS_AHEAD):
-        unmet = [found for check in _order(later, rules) if (found := _CHECKS[check](later, rules)) is not None]
+        unmet = [found for check in _order(later, rules) if (found := _found(check, later, rules)) is not None]
         if not unmet:
             return later.at
         ends = [found.until for found in unmet if isinstance(found, Unmet) and found.until is not None]
@@ -297,4 +319,5 @@ _CHECKS: Mapping[Check, Callable[[Facts, RuleSet], Finding]] = {
     Check.OUTING: outing_check,
     Check.QUESTIONS: _check_questions,
     Check.TEMPERATURE: _check_temperature,
+    Check.VEHICLE: vehicle_check,
 }

@@ -15,6 +15,7 @@ from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.rule_set import RuleSet
 from model.shifts import Listing, Schedule, ScheduleId, is_working, next_working
+from model.vehicle_check import of_the_household
 from model.windows import next_window
 
 
@@ -80,6 +81,8 @@ def counts_as_outing(facts: Facts, rules: RuleSet) -> bool:
     """Whether this way out is one that the household's quota counts."""
     if rules.outings is None or facts.direction is not Direction.OUT:
         return False
+    if facts.vehicle is not None:
+        return any(counts_as_outing(each, rules) for each in of_the_household(facts))
     if facts.credential is not None and facts.credential.kind not in rules.outing_kinds:
         return False
     return household_of(facts.code) is not None and not is_free(rules.outings, facts.purpose or OutingPurpose.ORDINARY)
@@ -89,7 +92,8 @@ def outing_check(facts: Facts, rules: RuleSet) -> Reason | Unmet | None:
     """The household's quota, as the centre granted it, or, without its answer, as this gate knows it."""
     if rules.outings is None or not counts_as_outing(facts, rules):
         return None
-    if facts.people > rules.outings.people_max:
+    people = facts.people if facts.vehicle is None else len(of_the_household(facts))
+    if people > rules.outings.people_max:
         return Reason.TOO_MANY_PEOPLE
     if facts.at is None:
         return Reason.CLOCK_NOT_TRUSTED

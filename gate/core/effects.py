@@ -33,6 +33,7 @@ class Hint(Enum):
 
     ONE_AT_A_TIME = "one_at_a_time"
     PUT_ON_MASK = "put_on_mask"
+    SHOW_AGAIN = "show_again"  # this code says nothing of anybody
 
 
 class AlarmKind(Enum):

@@ -13,6 +13,7 @@ from model.passback import LastPassage
 from model.rule_set import RuleSet
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import HandReading, ThermometerReading
+from model.vehicles import Plate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,25 @@ class ServiceAdmitted:
     guard: GuardId
     reason: ServiceReason
     people: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleSeen:
+    """A guard read a plate and counted heads; said again, it corrects both. has_pass: or one is still to be shown."""
+
+    at: Instant
+    guard: GuardId
+    plate: Plate
+    people: int
+    has_pass: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsiderSeen:
+    """A guard saw somebody in the vehicle who belongs to nobody here."""
+
+    at: Instant
+    guard: GuardId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,4 +310,6 @@ Event = (
     | DirectoryReplaced
     | RulesReplaced
     | TimePassed
+    | VehicleSeen
+    | OutsiderSeen
 )

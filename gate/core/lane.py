@@ -47,7 +47,7 @@ from gate.core.visit_states import (
     visit_deadline,
 )
 from gate.core.visit_steps import parts_changed
-from gate.core.visit_verdict import passage_ended, release_time_s
+from gate.core.visit_verdict import passage_ended, release_time_s, through_the_barrier
 from model.clock import ClockTrust, Instant, WallCourse
 from model.directory import Directory
 from model.identities import GuardId, VisitId
@@ -187,7 +187,7 @@ def _store_barrier(
 def _apply(lane: Lane, moved: VisitMove, effects: tuple[Effect, ...], at: Instant) -> tuple[Lane, tuple[Effect, ...]]:
     """Take over a visit's move. A release that it ordered is known to the barrier from now on."""
     barrier = lane.barrier
-    people = moved.state.record.facts.people if isinstance(moved.state, Passing) else 1
+    people = through_the_barrier(moved.state.record.facts) if isinstance(moved.state, Passing) else 1
     for effect in moved.effects:
         if isinstance(effect, ReleaseBarrier):
             barrier = released(barrier, at, effect.release_time_s, effect.visit, lane.settings, people=people)

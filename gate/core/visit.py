@@ -9,6 +9,7 @@ Rules of this machine:
 - How people are measured: visit_measure. What a guard's word is worth: as much as a code, and the rules are judged all
   the same; a referral that a code would have mended goes on as a visit. An order for a visit that is over does nothing.
 - Several on one household card are each measured, and pass together. Without a mask the rules let nobody pass.
+- A vehicle is one visit of everybody in it: visit_vehicle.
 - People on service pass on a guard's word, once it is on disk; whoever stood there before begins again.
 - Nothing is released before its record is on disk. A record that is not stored in time is as good as refused; should it
   turn up later, the passage record beside it says that nothing was released.
@@ -52,20 +53,24 @@ from gate.core.events import (
     QuestionAnswered,
     ServiceAdmitted,
     TimePassed,
+    VehicleSeen,
 )
+from gate.core.visit_codes import is_same_pass, vouched
 from gate.core.visit_states import (
     Closing,
     Idle,
     Passing,
     Recording,
     Surroundings,
+    VehicleVisit,
     Visiting,
     VisitMove,
     VisitState,
     WithGuard,
     stay,
 )
-from gate.core.visit_steps import abandoned, begin, is_same_pass, resume, visiting, vouched
+from gate.core.visit_steps import abandoned, begin, resume, visiting
+from gate.core.visit_vehicle import is_countable
 from gate.core.visit_verdict import admit_service, guard_alarm_cleared, guard_left, passage_ended, recording, with_guard
 from model.clock import Instant
 from model.credentials import VerifiedCode
@@ -179,6 +184,8 @@ def _waiting(state: Idle | Closing, event: Event, around: Surroundings) -> Visit
             return _after(state, _arrived(event.at, vouched(event), state.is_present, around))
         case PeopleCounted() if 1 <= event.people <= PEOPLE_MAX:
             return _after(state, _arrived(event.at, None, state.is_present, around, people=event.people))
+        case VehicleSeen() if is_countable(event.people):
+            return _after(state, _arrived(event.at, None, state.is_present, around, vehicle=event))
         case QuestionAnswered() if isinstance(state, Idle):
             return _arrived(event.at, None, state.is_present, around)
         case MaskSeen() if not event.is_worn:
@@ -196,11 +203,17 @@ def _waiting(state: Idle | Closing, event: Event, around: Surroundings) -> Visit
 
 
 def _arrived(
-    at: Instant, code: CredentialPresented | None, is_present: bool, around: Surroundings, *, people: int = 1
+    at: Instant,
+    code: CredentialPresented | None,
+    is_present: bool,
+    around: Surroundings,
+    *,
+    people: int = 1,
+    vehicle: VehicleSeen | None = None,
 ) -> VisitMove:
     """Somebody wants to pass; told at once when nothing can be recorded here, and so nothing released."""
     if JOURNAL not in around.lost:
-        return begin(at, code, is_present, around, people=people)
+        return begin(at, code, is_present, around, people=people, vehicle=vehicle)
     reason = Reason.JOURNAL_UNAVAILABLE
     closing = Closing(
         until=Instant(at + around.settings.result_shown_s), is_present=is_present, lasting=Instruction.GUARD_COMES
@@ -246,7 +259,9 @@ def _service(state: VisitState, event: ServiceAdmitted, around: Surroundings) ->
 def _identified_at_guard(state: WithGuard, event: HouseholdIdentified, around: Surroundings) -> VisitMove:
     """What the code could not say, the guard knows: the visit goes on with what was found out so far."""
     record = state.record
-    if record.decision.reason not in MENDED_BY_A_GUARDS_WORD or isinstance(record.facts.code, VerifiedCode):
+    is_person = record.facts.vehicle is None
+    is_mended = record.decision.reason in MENDED_BY_A_GUARDS_WORD and not isinstance(record.facts.code, VerifiedCode)
+    if not is_mended or not is_person:
         return stay(state, around)
     steps = tuple(done for done in record.steps if done.step is not VisitStep.SCAN)
     again = _visiting_again(replace(state, record=replace(record, steps=steps)), vouched(event), event.at, around)
@@ -313,6 +328,7 @@ def _visiting_again(state: WithGuard, code: CredentialPresented | None, at: Inst
         checked_by=record.guard,
         purpose=record.facts.purpose,
         steps=record.steps,
+        vehicle=VehicleVisit(seen=record.facts.vehicle, is_called=True) if record.facts.vehicle is not None else None,
     )
 
 

@@ -10,7 +10,7 @@ from gate.core.events import CredentialPresented
 from gate.core.settings import LaneSettings
 from model.clock import Instant, WallCourse
 from model.directory import Directory
-from model.facts import ClaimedOuting
+from model.facts import ClaimedOuting, VehicleFacts
 from model.identities import GuardId, VisitId
 from model.outings import OutingPurpose
 from model.records import DecisionRecord, StepDone, VisitStep
@@ -30,6 +30,14 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleVisit:
+    """A vehicle that waits with everybody in it. is_called: a guard was asked to look at it."""
+
+    seen: VehicleFacts
+    is_called: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Visiting:
     """The steps are done one after the other.
 
@@ -37,7 +45,8 @@ class Visiting:
     earlier judgements, the first and the further ones. approach_until: until then a sensor that sees no forehead is
     asked again. mask_missing: not decided until one is put on; is_held: nothing else is left to do, or in time.
     checked_by: the guard who looked at the card. purpose: as a guard stated it. claiming: token of a claim that the
-    centre has not answered; all else is done. claimed: what came of it.
+    centre has not answered; all else is done. claimed: what came of it. vehicle: code is its own pass then, and people
+    are all who are in it.
     """
 
     visit: VisitId
@@ -66,6 +75,7 @@ class Visiting:
     claiming: int | None = None
     claimed: ClaimedOuting | None = None
     steps: tuple[StepDone, ...] = ()
+    vehicle: VehicleVisit | None = None
 
     @property
     def person(self) -> int:
@@ -171,7 +181,7 @@ def visit_deadline(state: VisitState, settings: LaneSettings) -> Instant | None:
             deadlines = [state.step_until]
             if state.retest_at is not None:
                 deadlines.append(state.retest_at)
-            if state.absent_since is not None:
+            if state.absent_since is not None and state.vehicle is None:
                 deadlines.append(Instant(state.absent_since + settings.walk_away_after_s))
             return min(deadlines)
         case Recording() | WithGuard() | Closing():

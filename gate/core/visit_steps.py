@@ -17,7 +17,9 @@ from gate.core.events import (
     QuestionAnswered,
     TemperatureMeasured,
     TimePassed,
+    VehicleSeen,
 )
+from gate.core.visit_codes import is_same_pass, vouched
 from gate.core.visit_measure import (
     measured_by_hand,
     measured_by_sensor,
@@ -26,11 +28,19 @@ from gate.core.visit_measure import (
     wants_measurement,
     worst_of,
 )
-from gate.core.visit_states import Closing, Idle, Surroundings, Visiting, VisitMove, stay
+from gate.core.visit_states import Closing, Idle, Surroundings, VehicleVisit, Visiting, VisitMove, stay
+from gate.core.visit_vehicle import (
+    is_turned_back,
+    scan_of_vehicle,
+    taken_by_vehicle,
+    waits_its_turn,
+    waits_to_be_seen,
+    with_vehicle,
+)
 from gate.core.visit_verdict import decide_visit, decision_record, outing_answered, store_decision
 from model.clock import Instant
-from model.credentials import CodeCheck, RefusedCode, Scanner, VerifiedCode, VouchedHousehold
-from model.identities import PassId, VisitId
+from model.credentials import CodeCheck, RefusedCode, VerifiedCode, VouchedHousehold
+from model.identities import VisitId
 from model.outings import OutingPurpose
 from model.passing import Direction
 from model.reasons import Outcome, Reason
@@ -43,7 +53,13 @@ NOT_REQUIRED: Final = "not_required"
 
 
 def begin(
-    at: Instant, code: CredentialPresented | None, is_present: bool, around: Surroundings, *, people: int = 1
+    at: Instant,
+    code: CredentialPresented | None,
+    is_present: bool,
+    around: Surroundings,
+    *,
+    people: int = 1,
+    vehicle: VehicleSeen | None = None,
 ) -> VisitMove:
     state = Visiting(
         visit=VisitId(around.next_number),
@@ -54,7 +70,7 @@ def begin(
         code=code,
         people=people,
     )
-    return _advance(state, at, replace(around, next_number=around.next_number + 1))
+    return _advance(with_vehicle(state, vehicle), at, replace(around, next_number=around.next_number + 1))
 
 
 def resume(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
@@ -62,15 +78,14 @@ def resume(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     return _advance(state, at, around)
 
 
-def vouched(event: HouseholdIdentified) -> CredentialPresented:
-    """What a guard's word is worth: as much as a code."""
-    check = VouchedHousehold(household=event.household, guard=event.guard, why=event.why)
-    return CredentialPresented(at=event.at, scanner=Scanner.GUARD, check=check)
-
-
 def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
     if state.claiming is not None:
         return _claiming(state, event, around)
+    taken = taken_by_vehicle(state, event, around)
+    if isinstance(taken, Hint):
+        return stay(replace(state, other_codes=state.other_codes + 1), around, ShowHint(hint=taken))
+    if taken is not None:
+        return stay(state, around) if taken is state else _advance(taken, event.at, around)
     match event:
         case CredentialPresented():
             return _code_shown(state, event, around)
@@ -89,6 +104,10 @@ def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
             return _counted(state, event, around)
         case MaskSeen():
             return _mask_seen(state, event, around)
+        case GuardDecided() if state.vehicle is not None and not event.is_confirmed:
+            return _guard_checked(state, event, around)
+        case GuardDecided() if waits_to_be_seen(state):
+            return stay(state, around)  # before heads are counted there is nothing to confirm
         case GuardDecided() if state.step is VisitStep.CHECK and not state.is_held:
             return _guard_checked(state, event, around)
         case GuardDecided() if event.guard is None and state.step is VisitStep.MEASURE and not around.has_thermometer:
@@ -199,7 +218,8 @@ def _guard_checked(state: Visiting, event: GuardDecided, around: Surroundings) -
 
 
 def _time_passed(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
-    if state.absent_since is not None and at >= state.absent_since + around.settings.walk_away_after_s:
+    is_absent = state.absent_since is not None and state.vehicle is None
+    if is_absent and state.absent_since is not None and at >= state.absent_since + around.settings.walk_away_after_s:
         # Nobody is left to be told anything: the next one to come is served at once.
         idle = Idle(is_present=False)
         return abandon(state, idle, Instruction.WELCOME, around)
@@ -211,6 +231,10 @@ def _time_passed(state: Visiting, at: Instant, around: Surroundings) -> VisitMov
         return _measured(sensor_was_silent(state, at, around), state, at, around)
     if state.mask_missing and not state.is_held:
         return _held(state, at, around)  # whoever fetches one is not sent away for it
+    if state.vehicle is not None and state.step is VisitStep.SCAN:
+        record = decision_record(_done(state, VisitStep.SCAN, at, "refused"), None, at, around)
+        if record.decision.outcome is not Outcome.GRANTED:
+            return store_decision(record, at, state, around)  # not all of them have shown a code: the guard is told why
     closing = Closing(until=Instant(at + around.settings.result_shown_s), is_present=state.is_present)
     return abandon(state, closing, Instruction.TOO_SLOW, around)
 
@@ -235,9 +259,14 @@ def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     if state.code is not None and (is_emergency or isinstance(state.code.check, RefusedCode)):
         return decide_visit(_done(state, VisitStep.SCAN, at, _scan_result(state.code.check)), at, around)
     done = {step.step for step in state.steps}
+    if is_turned_back(state, around):
+        refused = state if VisitStep.SCAN in done else _done(state, VisitStep.SCAN, at, "refused")
+        return decide_visit(refused, at, around)
+    if waits_to_be_seen(state):
+        return _enter_vehicle(state, at, around)
     ended: list[StepDone] = []  # taken over at once: a visit is large, and this is the ordinary way
     for step in around.settings.steps:
-        if step in done:
+        if step in done or waits_its_turn(step, state):
             continue
         result = _result_of(step, state, around)
         if result is None:
@@ -265,6 +294,8 @@ def _result_of(step: VisitStep, state: Visiting, around: Surroundings) -> str | 
         case VisitStep.CHECK:
             return None if around.settings.check_by_guard else "by_rules"
         case VisitStep.SCAN:
+            if state.vehicle is not None:
+                return scan_of_vehicle(state, state.vehicle)
             return None if state.code is None else _scan_result(state.code.check)
         case _:
             assert_never(step)
@@ -310,9 +341,24 @@ def _enter(state: Visiting, step: VisitStep, at: Instant, around: Surroundings, 
     return stay(replace(state, step=step, step_until=until), around, *shown)
 
 
+def _enter_vehicle(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
+    """Nothing goes on before a guard has looked at the vehicle."""
+    if state.vehicle is None or state.vehicle.is_called:
+        return stay(state, around)
+    seen = VehicleVisit(seen=state.vehicle.seen, is_called=True)
+    until = Instant(at + around.settings.guard_limit_s)
+    called = replace(state, vehicle=seen, step=VisitStep.CHECK, step_until=until)
+    shown = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=Reason.VEHICLE_WAITS)
+    return stay(called, around, shown, CallGuard(reason=Reason.VEHICLE_WAITS))
+
+
 def _enter_scan(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     if around.has_scanner:
-        return _enter(state, VisitStep.SCAN, at, around, ShowInstruction(instruction=Instruction.SHOW_CODE))
+        entered = _enter(state, VisitStep.SCAN, at, around, ShowInstruction(instruction=Instruction.SHOW_CODE))
+        if state.vehicle is None or not entered.effects or not isinstance(entered.state, Visiting):
+            return entered
+        # A guard stands there, who may have to look people up.
+        return replace(entered, state=replace(entered.state, step_until=Instant(at + around.settings.guard_limit_s)))
     return _enter_called(state, VisitStep.SCAN, Reason.SCANNER_UNAVAILABLE, at, around)
 
 
@@ -345,23 +391,5 @@ def _scan_result(check: CodeCheck) -> str:
             return "verified"
         case VouchedHousehold():
             return "vouched"
-        case _:
-            assert_never(check)
-
-
-def is_same_pass(one: CodeCheck, other: CodeCheck | None) -> bool:
-    """Whether two codes are known to be of one pass; codes that name none never are."""
-    number = _pass_id(one)
-    return number is not None and other is not None and number == _pass_id(other)
-
-
-def _pass_id(check: CodeCheck) -> PassId | None:
-    match check:
-        case VerifiedCode():
-            return check.credential.pass_id
-        case RefusedCode():
-            return check.pass_id
-        case VouchedHousehold():
-            return None
         case _:
             assert_never(check)

@@ -115,6 +115,7 @@ def decision_record(
         purpose=state.purpose,
         outing=state.claimed,
         last_passage=code.last_passage if code is not None else None,
+        vehicle=state.vehicle.seen if state.vehicle is not None else None,
     )
     return DecisionRecord(
         visit=state.visit,
@@ -202,6 +203,22 @@ def release_time_s(people: int, settings: LaneSettings) -> float:
     return settings.release_time_s + (people - 1) * settings.each_person_s
 
 
+def through_the_barrier(facts: Facts) -> int:
+    """How many pass one after the other: those in a vehicle are through at once."""
+    return facts.people if facts.vehicle is None else 1
+
+
+def _told_outside(record: DecisionRecord, instruction: Instruction) -> ShowInstruction:
+    """What was not granted, as the screen outside says it. What one in a vehicle was refused for is the guard's."""
+    if record.facts.vehicle is None:
+        reason, possible_at = record.decision.reason, record.decision.possible_at
+        return ShowInstruction(instruction=instruction, reason=reason, possible_at=possible_at)
+    is_over = instruction is Instruction.REFUSED
+    return ShowInstruction(
+        instruction=instruction, reason=Reason.VEHICLE_TURNED_BACK if is_over else Reason.VEHICLE_WAITS
+    )
+
+
 def _stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
     record, settings = state.record, around.settings
     reason = record.decision.reason
@@ -213,24 +230,20 @@ def _stored(state: Recording, at: Instant, around: Surroundings) -> VisitMove:
         case Outcome.GRANTED:
             effects: list[Effect] = [*raised]
             if settings.has_barrier:
-                release_s = release_time_s(record.facts.people, settings)
+                release_s = release_time_s(through_the_barrier(record.facts), settings)
                 effects.append(ReleaseBarrier(release_time_s=release_s, visit=record.visit))
             due_back = record.decision.due_back
             effects.append(ShowInstruction(instruction=Instruction.GO, reason=reason, due_back=due_back))
-            used = consumed_by(record)
-            if used is not None:
-                effects.append(PublishUsed(pass_id=used.pass_id, step=used.step))
+            effects += (PublishUsed(pass_id=used.pass_id, step=used.step) for used in consumed_by(record))
             return stay(Passing(record=record, is_present=state.is_present), around, *effects)
         case Outcome.DENIED:
-            possible_at = record.decision.possible_at
-            shown = ShowInstruction(instruction=Instruction.REFUSED, reason=reason, possible_at=possible_at)
+            shown = _told_outside(record, Instruction.REFUSED)
             closing = Closing(until=Instant(at + settings.result_shown_s), is_present=state.is_present, alarm=alarm)
             return stay(closing, around, shown, *raised)
         case Outcome.REFERRED:
             until = Instant(at + settings.guard_limit_s)
             guard = WithGuard(record=record, began_at=state.began_at, until=until, is_present=state.is_present)
-            possible_at = record.decision.possible_at
-            shown = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=reason, possible_at=possible_at)
+            shown = _told_outside(record, Instruction.GUARD_COMES)
             return stay(guard, around, shown, CallGuard(reason=reason), *raised)
         case _:
             assert_never(record.decision.outcome)
@@ -289,7 +302,7 @@ def is_no_guards_word(record: DecisionRecord) -> bool:
 
 def _mask_seen(state: WithGuard, event: MaskSeen, around: Surroundings) -> VisitMove:
     if event.is_worn:
-        told = ShowInstruction(instruction=Instruction.GUARD_COMES, reason=state.record.decision.reason)
+        told = _told_outside(state.record, Instruction.GUARD_COMES)
         return stay(replace(state, mask_missing=False), around, told)
     seen = replace(state, mask_missing=True, record=replace(state.record, mask_was_missing=True))
     return stay(seen, around, ShowInstruction(instruction=Instruction.PUT_ON_MASK))
@@ -373,7 +386,11 @@ def passage_ended(state: Passing, end: PassageEnd, at: Instant, around: Surround
     )
     stored = StoreRecord(token=around.next_number, record=record)
     # Who came together pass one after the other: the rest of them are not asked anew.
-    rest_s = (state.record.facts.people - 1) * around.settings.each_person_s if end is PassageEnd.TAKEN else 0.0
+    rest_s = (
+        (through_the_barrier(state.record.facts) - 1) * around.settings.each_person_s
+        if end is PassageEnd.TAKEN
+        else 0.0
+    )
     closing = Closing(
         until=Instant(at + around.settings.result_shown_s / 2 + rest_s),
         is_present=state.is_present,

@@ -31,6 +31,8 @@ from gate.screens import (
     Refusal,
     ReleaseInEmergency,
     SeeMask,
+    SeeOutsider,
+    SeeVehicle,
     SignIn,
     SignOut,
     StatePurpose,
@@ -52,6 +54,8 @@ _OF_GUARDS: Final = (
     ReleaseInEmergency,
     AnswerBell,
     FindHousehold,
+    SeeVehicle,
+    SeeOutsider,
 )
 _NO_TOKEN: Final = "0" * 64  # its form is right, and it is nobody's
 

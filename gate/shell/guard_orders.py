@@ -24,6 +24,8 @@ from gate.screens import (
     ReportPart,
     RingBell,
     SeeMask,
+    SeeOutsider,
+    SeeVehicle,
     SignIn,
     StatePurpose,
 )
@@ -34,6 +36,7 @@ from model.outings import OutingPurpose
 from model.records import VisitStep
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import Celsius, HandReading, HandSite, HandThermometer
+from model.vehicles import plate_of
 
 LaneOrder = (
     DecideVisit
@@ -48,10 +51,21 @@ LaneOrder = (
     | AnswerBell
     | AnswerQuestion
     | ReportPart
+    | SeeVehicle
+    | SeeOutsider
 )
 """Orders that the lane carries out; the others (signing in and out, looking up) are the shell's own."""
 
-_OF_A_VISIT: Final = (DecideVisit, IdentifyHousehold, CountPeople, StatePurpose, MeasureByHand, SeeMask)
+_OF_A_VISIT: Final = (
+    DecideVisit,
+    IdentifyHousehold,
+    CountPeople,
+    StatePurpose,
+    MeasureByHand,
+    SeeMask,
+    SeeVehicle,
+    SeeOutsider,
+)
 _NEEDS_RECORD: Final = (DecideVisit, AdmitService)
 _DECIDES_A_REFERRAL: Final = (MeasureByHand, IdentifyHousehold, StatePurpose)
 
@@ -93,6 +107,8 @@ def take_order(order: LaneOrder, guard: GuardId | None, lane: Lane, at: Instant)
     )
     if is_a_decision and JOURNAL in lane.lost:
         return Refusal.JOURNAL
+    if isinstance(order, SeeVehicle) and plate_of(order.plate) is None:
+        return Refusal.INVALID
     event = _event_of(order, guard, at)
     if event is None:
         return Refusal.NOT_SIGNED_IN
@@ -152,6 +168,13 @@ def _event_of(order: LaneOrder, guard: GuardId | None, at: Instant) -> ev.Event 
             return ev.ServiceAdmitted(at=at, guard=guard, reason=reason, people=order.people)
         case AnswerBell():
             return ev.BellAnswered(at=at, guard=guard)
+        case SeeVehicle():
+            plate = plate_of(order.plate)
+            if plate is None:
+                return None
+            return ev.VehicleSeen(at=at, guard=guard, plate=plate, people=order.people, has_pass=order.has_pass)
+        case SeeOutsider():
+            return ev.OutsiderSeen(at=at, guard=guard)
         case _:
             assert_never(order)
 

@@ -4,10 +4,12 @@ from collections import OrderedDict
 from typing import Final
 
 from model.credentials import VerifiedCode
+from model.facts import Facts
 from model.identities import PassId
 from model.passback import LastPassage
 from model.reasons import Outcome
 from model.records import DecisionRecord, PassageEnd, PassageRecord, Record
+from model.vehicle_check import occupants_of
 
 PASSES_KEPT: Final = 20_000
 
@@ -26,14 +28,17 @@ class LastPassages:
         """Learn from a record."""
         match record:
             case DecisionRecord() if record.decision.outcome is Outcome.GRANTED:
-                facts = record.facts
-                if isinstance(facts.code, VerifiedCode) and facts.at is not None:
-                    passage = LastPassage(direction=facts.direction, at=facts.at)
-                    self._last[facts.code.credential.pass_id] = passage
-                    self._last.move_to_end(facts.code.credential.pass_id)
-                    if len(self._last) > PASSES_KEPT:
-                        self._last.popitem(last=False)
+                for facts in (record.facts, *occupants_of(record.facts)):
+                    self._granted(facts)
             case PassageRecord() if record.end is PassageEnd.NOT_TAKEN and record.pass_id is not None:
                 self._last.pop(record.pass_id, None)
             case _:
                 return
+
+    def _granted(self, facts: Facts) -> None:
+        if not isinstance(facts.code, VerifiedCode) or facts.at is None:
+            return
+        self._last[facts.code.credential.pass_id] = LastPassage(direction=facts.direction, at=facts.at)
+        self._last.move_to_end(facts.code.credential.pass_id)
+        if len(self._last) > PASSES_KEPT:
+            self._last.popitem(last=False)

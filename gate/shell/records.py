@@ -96,8 +96,7 @@ class RecordWriter:
         at = self._clock.timestamp()
         judged_at = None if self._clock.trust.is_trusted else self._clock.now()
         body, state = _body_of(order.record, at, judged_at), {**_state_of(order.record, at), **saved}
-        used = consumed_by(order.record)
-        consume = (used,) if used is not None else ()
+        consume = consumed_by(order.record)
         self._number += 1
         happened = _Unwritten(token=order.token, body=body, number=self._number, state=state)
         if self._unwritten and not isinstance(order.record, DecisionRecord):

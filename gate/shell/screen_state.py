@@ -12,7 +12,8 @@ from typing import Final, assert_never
 from gate.core.effects import Instruction, ShowInstruction
 from gate.core.lane import Lane
 from gate.core.visit_states import Closing, Idle, Passing, Recording, Visiting, VisitState, WithGuard
-from gate.core.visit_verdict import is_no_guards_word, release_time_s
+from gate.core.visit_vehicle import waits_to_be_seen
+from gate.core.visit_verdict import is_no_guards_word, release_time_s, through_the_barrier
 from gate.screens import (
     AlarmShown,
     BarrierShown,
@@ -29,9 +30,11 @@ from gate.screens import (
     TemperatureShown,
     VisitShown,
 )
+from gate.shell.vehicle_screen import vehicle_shown
 from model.clock import Instant
 from model.credentials import CodeCheck, VerifiedCode, VouchedHousehold, household_of
 from model.directory import Directory
+from model.facts import VehicleFacts
 from model.identities import HouseholdId, VisitId
 from model.outings import OutingPurpose
 from model.records import StepDone, VisitStep
@@ -161,13 +164,14 @@ def _span(lane: Lane) -> Span | None:
         case Visiting():
             waits_for_guard = state.is_held or (state.step is VisitStep.SCAN and _has_no_scanner(lane))
             waits_for_guard |= state.step is VisitStep.MEASURE and state.measuring is None  # no thermometer
+            waits_for_guard |= waits_to_be_seen(state) or (state.vehicle is not None and state.step is VisitStep.SCAN)
             lasts_s = settings.guard_limit_s if waits_for_guard else settings.step_limit_s[state.step]
             return _ending(state.step_until, lasts_s)
         case WithGuard():
             return _ending(state.until, settings.guard_limit_s)
         case Passing():
             until = lane.barrier.release_until
-            people = state.record.facts.people
+            people = through_the_barrier(state.record.facts)
             extra_s = release_time_s(people, settings) - release_time_s(1, settings)
             shown_s = settings.release_time_s if settings.has_barrier else settings.result_shown_s
             return _ending(until, shown_s + extra_s) if until is not None else None
@@ -284,6 +288,7 @@ class _Known:
     step: VisitStep | None = None
     decision: Decision | None = None
     purpose: OutingPurpose | None = None
+    vehicle: VehicleFacts | None = None
 
 
 def _visit(facts: ScreenFacts) -> VisitShown | None:
@@ -321,6 +326,7 @@ def _visit(facts: ScreenFacts) -> VisitShown | None:
         other_codes=known.other_codes,
         purpose=known.purpose.value if known.purpose is not None else None,
         is_confirmable=not isinstance(state, WithGuard) or not is_no_guards_word(state.record),
+        vehicle=vehicle_shown(known.vehicle, known.check, known.directory, facts.view),
     )
 
 
@@ -340,6 +346,7 @@ def _known(state: VisitState, lane: Lane) -> _Known | None:
                 other_codes=state.other_codes,
                 step=state.step,
                 purpose=state.purpose,
+                vehicle=state.vehicle.seen if state.vehicle is not None else None,
             )
         case Recording() | WithGuard() | Passing():
             record = state.record
@@ -356,6 +363,7 @@ def _known(state: VisitState, lane: Lane) -> _Known | None:
                 other_codes=record.other_codes,
                 decision=record.decision,
                 purpose=record.facts.purpose,
+                vehicle=record.facts.vehicle,
             )
         case Idle() | Closing():
             return None

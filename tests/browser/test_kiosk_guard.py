@@ -19,10 +19,15 @@ from gate.screens import (
     FindHousehold,
     IdentifyHousehold,
     MeasureByHand,
+    OccupantShown,
     Refusal,
     ReleaseInEmergency,
     SeeMask,
+    SeeOutsider,
+    SeeVehicle,
     TemperatureShown,
+    VehicleShown,
+    VisitShown,
 )
 
 TOKEN = TOKENS["li_wei"]
@@ -292,6 +297,83 @@ def test_masks_are_reminded_of_when_nobody_is_there(post: Post) -> None:
     page = post.sign_in()
     page.get_by_role("button", name="提醒戴口罩").click()
     assert post.gate.await_order("mask") == SeeMask(token=TOKEN, visit=None, is_worn=False)
+
+
+# --- vehicles ---------------------------------------------------------------------------------------------------------
+
+
+def vehicle_visit(number: int = 7, **changes: Any) -> VisitShown:
+    """A vehicle whose pass was shown; one of two in it has been checked."""
+    seen = VehicleShown(
+        plate="云A***45",
+        plate_match="own",
+        declared=2,
+        occupants=(OccupantShown(room="3-2-1201", masked_name="张*", colour="green", isolation="none"),),
+    )
+    usual: dict[str, Any] = {"pass_kind": "vehicle", "people": 2, "vehicle": seen}
+    return visit(number, **(usual | changes))
+
+
+def test_a_plate_is_touched_and_everybody_in_the_vehicle_counted(post: Post, pictures: Path) -> None:
+    page = post.sign_in()
+    waiting = VehicleShown(plate_match="unread")
+    post.show_and_wait(
+        "有车辆等候", visit=vehicle_visit(7, instruction="guard_comes", reason="vehicle_waits", vehicle=waiting)
+    )
+    page.locator("#act-vehicle").click()
+    for key in "云A12345":
+        page.locator(f"#vehicle-pad [data-key='{key}']").click()
+    page.locator("#vehicle-people .more").click()
+    page.screenshot(path=pictures / "guard-vehicle.png")
+    page.locator("#vehicle-send").dblclick()
+    assert post.gate.await_order("vehicle") == SeeVehicle(token=TOKEN, visit=7, plate="云A12345", people=2)
+    expect(page.locator("#sheet-vehicle")).to_be_hidden()
+    post.show_and_wait("已查验 1 人，共 2 人", visit=vehicle_visit(7))
+    expect(page.locator("#person-facts")).to_contain_text("车牌 云A***45：是本户的车")
+    expect(page.locator("#person-facts")).to_contain_text("1. 3-2-1201 张* 绿色")
+    assert len(post.gate.orders("vehicle")) == 1
+
+
+def test_a_vehicle_is_noted_by_keyboard_alone(post: Post) -> None:
+    page = post.sign_in()
+    page.keyboard.press("v")
+    expect(page.locator("#vehicle-plate")).to_be_focused()
+    page.keyboard.insert_text("云AD12345")
+    page.keyboard.press("Enter")
+    assert post.gate.await_order("vehicle") == SeeVehicle(token=TOKEN, visit=None, plate="云AD12345", people=1)
+
+
+def test_what_is_no_plate_is_told_where_it_was_typed(post: Post) -> None:
+    page = post.sign_in()
+    post.gate.answers["vehicle"] = Answer(is_done=False, why=Refusal.INVALID)
+    page.locator("#act-vehicle").click()
+    page.locator("#vehicle-plate").fill("云112345")
+    page.locator("#vehicle-pass input[value='no_pass']").check(force=True)
+    page.locator("#vehicle-send").click()
+    expect(page.locator("#vehicle-told")).to_have_text("没有这样的车牌，请再看一遍")
+    expect(page.locator("#sheet-vehicle")).to_be_visible()
+    order = post.gate.await_order("vehicle")
+    assert isinstance(order, SeeVehicle)
+    assert not order.has_pass
+
+
+def test_a_plate_being_typed_is_dropped_when_another_vehicle_stands_there(post: Post) -> None:
+    page = post.sign_in()
+    post.show_and_wait("3-2-1201", visit=vehicle_visit(7))
+    page.locator("#act-vehicle").click()
+    post.gate.show(visit=vehicle_visit(8))
+    expect(page.locator("#sheet-vehicle")).to_be_hidden()
+    expect(page.locator("#notice")).to_contain_text("那个人已经走了")
+
+
+def test_an_outsider_in_the_vehicle_is_told_and_a_vehicle_can_be_turned_away(post: Post) -> None:
+    page = post.sign_in()
+    post.show_and_wait("3-2-1201", visit=vehicle_visit(7))
+    expect(page.locator("#act-yes")).to_be_hidden()
+    page.locator("#act-outsider").click()
+    assert post.gate.await_order("outsider") == SeeOutsider(token=TOKEN, visit=7)
+    page.locator("#act-no").click()
+    assert post.gate.await_order("decide") == DecideVisit(token=TOKEN, visit=7, is_confirmed=False)
 
 
 # --- finding, others --------------------------------------------------------------------------------------------------
@@ -609,6 +691,14 @@ def test_no_state_is_cut_low_or_hard_to_read(
     page.keyboard.press("Escape")
     page.locator("#menu-others").click()
     look("others")
+    page.keyboard.press("Escape")
+    gate.show(visit=vehicle_visit(11))
+    expect(page.locator("#act-outsider")).to_be_visible()
+    look("vehicle")
+    page.locator("#act-vehicle").click()
+    look("vehicle-province")
+    page.locator("#vehicle-pad [data-key='云']").click()
+    look("vehicle-plate")
     page.keyboard.press("Escape")
     page.locator("#help-open").click()
     look("help")

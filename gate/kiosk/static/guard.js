@@ -10,6 +10,7 @@ import { wireOthers } from "./guard_others.js";
 import { close, find, onPress, openedSheet, wireSheets } from "./guard_parts.js";
 import { openVisit, showPerson, wirePerson } from "./guard_person.js";
 import { showState, wireState } from "./guard_state.js";
+import { followVehicle, wireVehicle } from "./guard_vehicle.js";
 import { clockTime, make, onLanguage, rebuild, setText, speakOfTent, steps, storage, switchLanguage, t, wordAll } from "./guard_words.js";
 
 const kept = storage();
@@ -26,6 +27,7 @@ function onView(next) {
     showState(view);
     followMeasure(openVisit());
     followFind(openVisit());
+    followVehicle(openVisit());
   }
   draw();
 }
@@ -43,7 +45,7 @@ function draw() {
   document.body.classList.toggle("signed-in", view.is_signed_in);
   find("handover-open").hidden = !view.is_signed_in;
   for (const id of ["menu-find", "menu-others", "menu-passages"]) find(id).hidden = !view.is_signed_in;
-  if (!view.is_signed_in && ["sheet-find", "sheet-others", "sheet-measure", "sheet-handover", "sheet-passages"].includes(openedSheet())) {
+  if (!view.is_signed_in && ["sheet-find", "sheet-others", "sheet-measure", "sheet-vehicle", "sheet-handover", "sheet-passages"].includes(openedSheet())) {
     close();
   }
   if (!view.screen) return;
@@ -96,6 +98,7 @@ wirePerson();
 wireMeasure();
 wireFind();
 wireOthers();
+wireVehicle();
 wireState();
 wireEmergency();
 wireKeys({ arm });

@@ -16,6 +16,7 @@ const KEYS = [
   ["t", "measure", click("act-measure")],
   ["m", "mask", click("act-mask")],
   ["i", "identify", click("act-identify")],
+  ["v", "vehicle", click("act-vehicle")],
   ["-", "fewer", () => stepPeople(-1)],
   ["+", "more", () => stepPeople(1)],
   ["f", "find", click("menu-find")],

@@ -5,6 +5,7 @@ import { openFind } from "./guard_find.js";
 import { give } from "./guard_link.js";
 import { openMeasure } from "./guard_measure.js";
 import { find, notice, onPress, stepper, tell } from "./guard_parts.js";
+import { openVehicle, vehicleLines } from "./guard_vehicle.js";
 import { has, make, onLanguage, peopleWords, rebuild, setText, t, word } from "./guard_words.js";
 
 const DEAF_MS = 700;
@@ -52,6 +53,8 @@ export function wirePerson() {
     closeDanger();
     await send({ kind: "decide", is_confirmed: true }, number);
   });
+  onPress(find("act-vehicle"), () => openVehicle(openVisit() === null ? null : visit));
+  onPress(find("act-outsider"), () => send({ kind: "outsider" }));
   find("danger-no").addEventListener("click", () => closeDanger());
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && asked !== null) closeDanger();
@@ -140,15 +143,18 @@ function possible() {
   const isVisiting = visit?.stage === "visiting";
   const isAsked = visit?.stage === "with_guard";
   const isCheck = isVisiting && visit.step === "check" && visit.instruction === "show_card_to_guard";
-  const isKnown = visit?.identified_by_guard || Boolean(visit?.pass_kind);
+  const isVehicle = isVisiting && Boolean(visit.vehicle);
+  const isKnown = !isVehicle && (visit?.identified_by_guard || Boolean(visit?.pass_kind));
   return {
-    decide: isCheck ? "card" : isAsked ? "visit" : null,
+    decide: isCheck ? "card" : isAsked || isVehicle ? "visit" : null,
     measure: (isVisiting && screen.gate.steps.includes("measure")) || (isAsked && MEASURED_AGAIN.includes(visit.reason)),
     identify: (isVisiting && !isKnown) || (isAsked && KNOWN_BY_GUARD.includes(visit.reason)),
     mask: visit === null || isVisiting || isAsked || visit.stage === "closing",
-    people: isVisiting,
+    people: isVisiting && (!isVehicle || visit.vehicle.declared !== null),
+    vehicle: visit === null || isVisiting || visit.stage === "closing",
+    outsider: isVehicle && screen.gate.direction === "in" && !visit.vehicle.has_outsider,
     purpose: screen.gate.direction === "out" && (isVisiting || isAsked),
-    confirm: visit?.is_confirmable !== false,
+    confirm: visit?.is_confirmable !== false && (!isVehicle || isCheck),
   };
 }
 
@@ -167,7 +173,10 @@ function drawActions() {
   find("act-measure").hidden = !may.measure;
   find("act-identify").hidden = !may.identify;
   find("act-people").hidden = !may.people;
-  if (visit) people.set(visit.people);
+  find("act-vehicle").hidden = !may.vehicle;
+  find("act-outsider").hidden = !may.outsider;
+  find("act-vehicle").classList.toggle("lead", Boolean(visit?.vehicle) && visit.vehicle.declared === null);
+  if (visit) people.set(visit.vehicle?.declared ?? visit.people);
   find("act-purpose").hidden = !may.purpose;
   if (may.purpose) drawPurposes();
   const isAsked = visit?.stage === "with_guard";
@@ -243,6 +252,7 @@ function facts() {
   const add = (kind, text) => lines.push(make("li", kind, text));
   if (!visit) return lines;
   for (const each of visit.temperatures) add(`temperature-${each.outcome}`, temperatureWords(each));
+  if (visit.vehicle) lines.push(...vehicleLines(visit.vehicle));
   if (visit.people > 1) {
     const of = { person: screen.resident.person, people: visit.people };
     add("plain", visit.stage === "visiting" ? t("person.measuring", of) : peopleWords(visit.people));

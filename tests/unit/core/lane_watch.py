@@ -89,12 +89,21 @@ class LaneWatch:
         if facts.direction in rules.measured_directions:
             normal = [each for each in facts.temperatures if each.outcome is TemperatureOutcome.NORMAL]
             assert len(normal) >= facts.people == len(facts.temperatures), "somebody who was not normal"
-        household = household_of(facts.code)
-        assert household is not None
         assert facts.directory is not None
-        isolation = facts.directory.households[household].isolation
-        allowed = rules.isolation_may_enter if facts.direction is Direction.IN else rules.isolation_may_leave
-        assert isolation is Isolation.NONE or allowed[isolation], "an isolated household"
+        everybody = [facts.code]
+        if facts.vehicle is not None:
+            assert facts.vehicle.declared == len(facts.vehicle.occupants) == facts.people, (
+                "somebody who was not checked"
+            )
+            everybody = [each.check for each in facts.vehicle.occupants]
+            everybody += [facts.code] if facts.code is not None else []
+            assert facts.code is not None or facts.direction is Direction.OUT, "an outside vehicle"
+        for code in everybody:
+            household = household_of(code)
+            assert household is not None
+            isolation = facts.directory.households[household].isolation
+            allowed = rules.isolation_may_enter if facts.direction is Direction.IN else rules.isolation_may_leave
+            assert isolation is Isolation.NONE or allowed[isolation], "an isolated household"
         is_held = isinstance(before.visit, Visiting) and before.visit.is_held
         assert not (isinstance(before.visit, Visiting) and before.visit.mask_missing and not is_held), "without a mask"
 

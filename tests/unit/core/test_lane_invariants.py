@@ -27,6 +27,7 @@ from gate.core.events import (
     MaskSeen,
     MeasuredByHand,
     ObstructionChanged,
+    OutsiderSeen,
     PeopleCounted,
     RecordRefused,
     RecordStored,
@@ -35,6 +36,7 @@ from gate.core.events import (
     TamperChanged,
     TemperatureMeasured,
     TimePassed,
+    VehicleSeen,
 )
 from gate.core.lane import deadline
 from gate.core.settings import LaneSettings
@@ -75,7 +77,9 @@ from tests.unit.core.lane_dsl import (
 )
 from tests.unit.core.lane_watch import LaneWatch
 from tests.unit.model.builders import HOUSEHOLD, burst, directory, fault, refused, rule_set, verified
+from tests.unit.model.test_vehicles import OWN, VEHICLE_PASS
 
+VEHICLE = verified(credential=VEHICLE_PASS, holder_step=None)
 CODES = st.sampled_from(
     [
         verified(),
@@ -83,13 +87,17 @@ CODES = st.sampled_from(
         verified(holder_step=None),
         verified(needs_guard=True),
         SOMEBODY_ELSE,
+        VEHICLE,
         refused(RefusalDetail.FORGED),
         refused(RefusalDetail.REVOKED),
     ]
 )
 READINGS = st.sampled_from([burst(34.5), burst(34.5), burst(36.0), burst(29.0), burst(34.5, spread_c=1.0), fault()])
 RULES = st.sampled_from([rule_set(), rule_set(version=2, on_failure={}), UNMEASURED])
-DIRECTORIES = st.sampled_from([directory(), directory(version=41), directory(isolation=Isolation.MEDICAL)])
+WITH_VEHICLE = replace(directory(), vehicles={HOUSEHOLD: (OWN,)})
+DIRECTORIES = st.sampled_from(
+    [directory(), WITH_VEHICLE, replace(WITH_VEHICLE, version=41), directory(isolation=Isolation.MEDICAL)]
+)
 ORDERS = st.one_of(st.permutations(ASK_MEASURE_CHECK_SCAN).map(tuple), st.just((VisitStep.SCAN,)))
 LANES = st.builds(
     settings,
@@ -134,6 +142,10 @@ GUARDS_ACTS: st.SearchStrategy[Callable[[Instant], Event]] = st.sampled_from(
         lambda at: HouseholdIdentified(at=at, guard=LI, household=HouseholdId(77), why=IdentifiedWhy.NO_PHONE),
         lambda at: PeopleCounted(at=at, guard=LI, people=3),
         lambda at: PeopleCounted(at=at, guard=LI, people=1),
+        lambda at: VehicleSeen(at=at, guard=LI, plate=OWN, people=1),
+        lambda at: VehicleSeen(at=at, guard=LI, plate=OWN, people=2),
+        lambda at: VehicleSeen(at=at, guard=LI, plate=OWN, people=2, has_pass=False),
+        lambda at: OutsiderSeen(at=at, guard=LI),
         lambda at: MaskSeen(at=at, guard=LI, is_worn=False),
         lambda at: MaskSeen(at=at, guard=LI, is_worn=True),
         lambda at: MeasuredByHand(at=at, reading=by_hand(at, 36.5)),

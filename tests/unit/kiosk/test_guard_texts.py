@@ -17,6 +17,7 @@ from model.credentials import Colour, PassKind
 from model.directory import Isolation
 from model.reasons import Outcome, Reason
 from model.temperature import HandSite, IndeterminateWhy, TemperatureOutcome
+from model.vehicle_check import PlateMatch
 
 LANGUAGES = ("zh", "en")
 ENDED = {each.value for each in EndedWhy}
@@ -64,6 +65,7 @@ CODES: Mapping[str, list[str]] = {
     "refusal": [*(each.value for each in Refusal), "no_answer", "no_terminal", "forbidden"],
     "service": literals(AdmitService, "reason"),
     "purpose": literals(StatePurpose, "purpose"),
+    "plate_match": [each.value for each in PlateMatch],
     "why": literals(IdentifyHousehold, "why"),
     "thermometer": literals(MeasureByHand, "thermometer"),
     "stage": ["visiting", "recording", "with_guard", "passing", "closing"],
@@ -131,7 +133,7 @@ def test_every_text_is_used() -> None:
     sources.append((STATIC.parent / "templates" / "guard.html").read_text(encoding="utf-8"))
     source = "\n".join(sources)
     by_code = {*CODES, "part", "alarm", "asks", "danger", "question", "phone"}
-    by_name = {"help", "strip", "measure", "lock", "find"}  # the script puts table and name together
+    by_name = {"help", "strip", "measure", "lock", "find", "vehicle"}  # the script puts table and name together
     unused = []
     for key in words("zh"):
         table, _, name = key.removesuffix("_tent").rpartition(".")

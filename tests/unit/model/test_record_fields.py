@@ -14,9 +14,9 @@ from typing import get_args
 import pytest
 
 from model.clock import ClockTrust, Instant
-from model.credentials import CheckStage, RefusalDetail, RefusedCode, Scanner, VouchedHousehold
-from model.facts import ClaimAnswer, ClaimedOuting, Facts
-from model.identities import ClaimId, Epoch, GuardId, Seq, VisitId
+from model.credentials import CheckStage, PassFlags, PassKind, RefusalDetail, RefusedCode, Scanner, VouchedHousehold
+from model.facts import ClaimAnswer, ClaimedOuting, Facts, Occupant, VehicleFacts
+from model.identities import ClaimId, Epoch, GuardId, PassId, Seq, VisitId
 from model.outings import Outing, OutingPurpose
 from model.passback import LastPassage
 from model.passing import Direction
@@ -46,6 +46,7 @@ from model.rule_set import Check
 from model.rules import Decision, decide
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import Celsius, HandReading, HandSite, HandThermometer, judge_by_hand
+from model.vehicles import Plate
 from tests.unit.model.builders import (
     HIGH,
     HOLDER_STEP,
@@ -53,6 +54,7 @@ from tests.unit.model.builders import (
     NOON,
     PASS_ID,
     burst,
+    directory,
     facts,
     fault,
     judged,
@@ -173,6 +175,32 @@ SERVICE = DecisionRecord(
     guard=GuardId("li_wei"),
     service=ServiceReason.AMBULANCE,
 )
+PLATES = (Plate(text="云AD54321"), Plate(text="云A12345"))
+VEHICLE_PASS = replace(
+    resident_pass(pass_id=PassId("5555555555555555")), kind=PassKind.VEHICLE, flags=PassFlags.PRINTED, holder_key=None
+)
+VEHICLE = decision_record(
+    replace(
+        facts(
+            code=verified(credential=VEHICLE_PASS, holder_step=None),
+            known=replace(directory(), vehicles={HOUSEHOLD: PLATES}),
+        ),
+        people=2,
+        others=(judged(burst(34.6)),),
+        vehicle=VehicleFacts(
+            plate=PLATES[1],
+            declared=2,
+            occupants=(
+                Occupant(check=verified()),
+                Occupant(
+                    check=VouchedHousehold(
+                        household=HOUSEHOLD, guard=GuardId("li_wei"), why=IdentifiedWhy.FORGOTTEN_CARD
+                    )
+                ),
+            ),
+        ),
+    )
+)
 RECORDS: dict[str, Record] = {
     "decision_granted": GRANTED,
     "decision_refused": REFUSED,
@@ -180,6 +208,7 @@ RECORDS: dict[str, Record] = {
     "decision_vouched": VOUCHED,
     "decision_service": SERVICE,
     "decision_outing": OUT_WITH_A_CLAIM,
+    "decision_vehicle": VEHICLE,
     "passage": PassageRecord(visit=VisitId(8), end=PassageEnd.TAKEN, household=HOUSEHOLD, pass_id=PASS_ID),
     "abandoned": AbandonedRecord(visit=VisitId(8), at_step=VisitStep.SCAN, steps=STEPS[:1]),
     "barrier": BarrierRecord(event=BarrierEvent.FORCED_OPEN, visit=None),
@@ -227,6 +256,7 @@ def test_body_of_a_decision_holds_no_personal_data(name: str) -> None:
     assert "张" not in text
     assert "name" not in text
     assert "holder_key" not in text
+    assert not any(plate.text in text or plate.text[1:] in text for plate in PLATES)
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -250,6 +280,7 @@ def test_all_inputs_of_a_decision_stand_in_its_body() -> None:
         "purpose",
         "outing",
         "last_passage",
+        "vehicle",
     }
     _, body = fields_of(GRANTED)
     assert {
@@ -271,26 +302,30 @@ def test_all_inputs_of_a_decision_stand_in_its_body() -> None:
         "last_passage",
         "windows",
         "schedule",
+        "vehicle",
     } <= set(body)
 
 
 class TestConsumedBy:
     def test_grant_uses_up_the_holders_step(self) -> None:
-        assert consumed_by(GRANTED) == ConsumedCode(pass_id=PASS_ID, step=HOLDER_STEP)
+        assert consumed_by(GRANTED) == (ConsumedCode(pass_id=PASS_ID, step=HOLDER_STEP),)
 
     def test_guards_grant_uses_it_up_too(self) -> None:
-        assert consumed_by(BY_GUARD) == ConsumedCode(pass_id=PASS_ID, step=HOLDER_STEP)
+        assert consumed_by(BY_GUARD) == (ConsumedCode(pass_id=PASS_ID, step=HOLDER_STEP),)
 
     def test_refusal_uses_up_nothing(self) -> None:
         denied = Decision(outcome=Outcome.DENIED, reason=Reason.WRONG_GATE, check=Check.GATE)
         referred = Decision(outcome=Outcome.REFERRED, reason=Reason.TEMPERATURE_HIGH, check=Check.TEMPERATURE)
-        assert consumed_by(decision_record(facts(), decision=denied)) is None
-        assert consumed_by(decision_record(facts(), decision=referred)) is None
-        assert consumed_by(REFUSED) is None
+        assert consumed_by(decision_record(facts(), decision=denied)) == ()
+        assert consumed_by(decision_record(facts(), decision=referred)) == ()
+        assert consumed_by(REFUSED) == ()
 
     def test_paper_pass_has_no_step_to_use_up(self) -> None:
-        assert consumed_by(decision_record(facts(code=verified(holder_step=None)))) is None
+        assert consumed_by(decision_record(facts(code=verified(holder_step=None)))) == ()
 
     @pytest.mark.parametrize("name", ["passage", "abandoned", "barrier", "mode", "clock", "started"])
     def test_only_decisions_use_up_codes(self, name: str) -> None:
-        assert consumed_by(RECORDS[name]) is None
+        assert consumed_by(RECORDS[name]) == ()
+
+    def test_grant_of_a_vehicle_uses_up_the_code_of_everybody_in_it(self) -> None:
+        assert consumed_by(VEHICLE) == (ConsumedCode(pass_id=PASS_ID, step=HOLDER_STEP),)
