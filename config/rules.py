@@ -25,6 +25,7 @@ _NEVER_FAILURES = frozenset(
         Reason.ADMITTED_WATCHED,
         Reason.ADMITTED_VOUCHED,
         Reason.SERVICE_ADMITTED,
+        Reason.VISITOR_ADMITTED,
         Reason.GUARD_CONFIRMED,
         Reason.GUARD_REFUSED,
         Reason.SCANNER_UNAVAILABLE,

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from model.credentials import RefusalDetail, RefusedCode, VouchedHousehold
+from model.credentials import RefusalDetail, RefusedCode, RegisteredVisitor, VouchedHousehold
 from model.directory import Isolation, PassStatus
 from model.facts import ClaimAnswer, Facts
 from model.outings import OutingPurpose, due_back
+from model.outsiders import outsider_check, visitor_checks
 from model.passback import PassbackMode, is_passed_back
 from model.passing import Direction
 from model.reasons import Outcome, Reason
@@ -103,6 +104,8 @@ def decide(facts: Facts, rules: RuleSet) -> Decision:
     reason = Reason.ADMITTED_WATCHED if is_watched else Reason.ADMITTED
     if isinstance(facts.code, VouchedHousehold):
         reason = Reason.ADMITTED_VOUCHED
+    elif isinstance(facts.code, RegisteredVisitor):
+        reason = Reason.VISITOR_ADMITTED
     return Decision(
         outcome=Outcome.GRANTED, reason=reason, check=None, is_watched=is_watched, due_back=_due_back(facts, rules)
     )
@@ -149,6 +152,8 @@ def _order(facts: Facts, rules: RuleSet) -> tuple[Check, ...]:
 
     Its visit ends before anything else was asked: "never measured" would refer a forged code to a guard.
     """
+    if isinstance(facts.code, RegisteredVisitor):
+        return visitor_checks(facts.direction, rules)
     first: tuple[Check, ...] = ()
     if isinstance(facts.code, RefusedCode):
         first = (Check.PASS,)
@@ -206,7 +211,7 @@ def _check_pass(facts: Facts, rules: RuleSet) -> Reason | None:
         return Reason.NO_CODE
     if isinstance(facts.code, RefusedCode):
         return _REFUSALS[facts.code.detail]
-    if isinstance(facts.code, VouchedHousehold):
+    if isinstance(facts.code, (VouchedHousehold, RegisteredVisitor)):
         return None  # a person looked; what the household may do is judged by the checks that follow
     if facts.code.credential.community != rules.community:
         return Reason.OTHER_COMMUNITY
@@ -292,6 +297,7 @@ _CHECKS: Mapping[Check, Callable[[Facts, RuleSet], Finding]] = {
     Check.PASSBACK: passback_check,
     Check.ISOLATION: _check_isolation,
     Check.COLOUR: _check_colour,
+    Check.OUTSIDER: outsider_check,
     Check.CURFEW: curfew_check,
     Check.WORK: work_check,
     Check.OUTING: outing_check,

@@ -22,6 +22,13 @@ class VisitPurpose(Enum):
     OTHER = "other"
 
 
+class VisitorStep(Enum):
+    """What a guard noted of a visitor."""
+
+    REGISTERED = "registered"
+    LEFT = "left"
+
+
 class DeliveryKind(Enum):
     """What was brought."""
 
@@ -38,7 +45,6 @@ class DeliveryStep(Enum):
     LEFT = "left"  # lies at the gate
     FETCHED = "fetched"  # by somebody of the household
     BROUGHT = "brought"  # to the door, by a volunteer
-    TURNED_BACK = "turned_back"
 
 
 class RegistrationFault(Enum):

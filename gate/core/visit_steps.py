@@ -17,6 +17,8 @@ from gate.core.events import (
     QuestionAnswered,
     TemperatureMeasured,
     TimePassed,
+    VisitorLeaving,
+    VisitorRegistered,
 )
 from gate.core.visit_measure import (
     measured_by_hand,
@@ -29,9 +31,10 @@ from gate.core.visit_measure import (
 from gate.core.visit_states import Closing, Idle, Surroundings, Visiting, VisitMove, stay
 from gate.core.visit_verdict import decide_visit, decision_record, outing_answered, store_decision
 from model.clock import Instant
-from model.credentials import CodeCheck, RefusedCode, Scanner, VerifiedCode, VouchedHousehold
+from model.credentials import CodeCheck, RefusedCode, RegisteredVisitor, Scanner, VerifiedCode, VouchedHousehold
 from model.identities import PassId, VisitId
 from model.outings import OutingPurpose
+from model.outsiders import refusal_of
 from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import AbandonedRecord, StepDone, VisitStep
@@ -62,9 +65,18 @@ def resume(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     return _advance(state, at, around)
 
 
-def vouched(event: HouseholdIdentified) -> CredentialPresented:
+def vouched(event: HouseholdIdentified | VisitorRegistered | VisitorLeaving) -> CredentialPresented:
     """What a guard's word is worth: as much as a code."""
-    check = VouchedHousehold(household=event.household, guard=event.guard, why=event.why)
+    check: VouchedHousehold | RegisteredVisitor
+    match event:
+        case HouseholdIdentified():
+            check = VouchedHousehold(household=event.household, guard=event.guard, why=event.why)
+        case VisitorRegistered():
+            check = RegisteredVisitor(number=event.number, guard=event.guard, host=event.host, purpose=event.purpose)
+        case VisitorLeaving():
+            check = RegisteredVisitor(number=event.number, guard=event.guard)
+        case _:
+            assert_never(event)
     return CredentialPresented(at=event.at, scanner=Scanner.GUARD, check=check)
 
 
@@ -74,7 +86,7 @@ def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
     match event:
         case CredentialPresented():
             return _code_shown(state, event, around)
-        case HouseholdIdentified():
+        case HouseholdIdentified() | VisitorRegistered() | VisitorLeaving():
             return _code_shown(state, vouched(event), around) if state.code is None else stay(state, around)
         case QuestionAnswered() if state.step is VisitStep.ASK and not state.is_held:
             return _answered(state, event, around)
@@ -232,7 +244,7 @@ def abandoned(state: Visiting, around: Surroundings) -> StoreRecord:
 def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     """Go to the first step that is not done; without one, decide."""
     is_emergency = state.purpose is OutingPurpose.EMERGENCY and around.settings.direction is Direction.OUT
-    if state.code is not None and (is_emergency or isinstance(state.code.check, RefusedCode)):
+    if state.code is not None and (is_emergency or _is_refused(state.code.check, around)):
         return decide_visit(_done(state, VisitStep.SCAN, at, _scan_result(state.code.check)), at, around)
     done = {step.step for step in state.steps}
     ended: list[StepDone] = []  # taken over at once: a visit is large, and this is the ordinary way
@@ -249,6 +261,13 @@ def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     if state.mask_missing:
         return _held(_with_done(state, ended), at, around)
     return decide_visit(state, at, around, ended)
+
+
+def _is_refused(check: CodeCheck, around: Surroundings) -> bool:
+    """Whether nothing is left to measure for."""
+    if isinstance(check, RefusedCode):
+        return True
+    return refusal_of(check, around.settings.direction, around.directory, around.rules) is not None
 
 
 def _result_of(step: VisitStep, state: Visiting, around: Surroundings) -> str | None:
@@ -345,6 +364,8 @@ def _scan_result(check: CodeCheck) -> str:
             return "verified"
         case VouchedHousehold():
             return "vouched"
+        case RegisteredVisitor():
+            return "registered"
         case _:
             assert_never(check)
 
@@ -361,7 +382,7 @@ def _pass_id(check: CodeCheck) -> PassId | None:
             return check.credential.pass_id
         case RefusedCode():
             return check.pass_id
-        case VouchedHousehold():
+        case VouchedHousehold() | RegisteredVisitor():
             return None
         case _:
             assert_never(check)

@@ -14,9 +14,9 @@ from typing import get_args
 import pytest
 
 from model.clock import ClockTrust, Instant
-from model.credentials import CheckStage, RefusalDetail, RefusedCode, Scanner, VouchedHousehold
+from model.credentials import CheckStage, RefusalDetail, RefusedCode, RegisteredVisitor, Scanner, VouchedHousehold
 from model.facts import ClaimAnswer, ClaimedOuting, Facts
-from model.identities import ClaimId, Epoch, GuardId, Seq, VisitId
+from model.identities import ClaimId, Epoch, GuardId, Seq, VisitId, VisitNumber
 from model.outings import Outing, OutingPurpose
 from model.passback import LastPassage
 from model.passing import Direction
@@ -29,6 +29,8 @@ from model.records import (
     ConflictRecord,
     ConsumedCode,
     DecisionRecord,
+    Delivery,
+    DeliveryRecord,
     DutyRecord,
     JournalReplacedRecord,
     LookupRecord,
@@ -38,6 +40,7 @@ from model.records import (
     Record,
     StartedRecord,
     StepDone,
+    VisitorRecord,
     VisitStep,
     consumed_by,
     fields_of,
@@ -46,6 +49,7 @@ from model.rule_set import Check
 from model.rules import Decision, decide
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import Celsius, HandReading, HandSite, HandThermometer, judge_by_hand
+from model.visitors import DeliveryKind, DeliveryStep, VisitorStep, VisitPurpose
 from tests.unit.model.builders import (
     HIGH,
     HOLDER_STEP,
@@ -173,6 +177,19 @@ SERVICE = DecisionRecord(
     guard=GuardId("li_wei"),
     service=ServiceReason.AMBULANCE,
 )
+VISITOR = replace(
+    decision_record(
+        facts(
+            code=RegisteredVisitor(
+                number=VisitNumber("3-28-014-1"),
+                guard=GuardId("li_wei"),
+                host=HOUSEHOLD,
+                purpose=VisitPurpose.FAMILY,
+            )
+        )
+    ),
+    scanner=Scanner.GUARD,
+)
 RECORDS: dict[str, Record] = {
     "decision_granted": GRANTED,
     "decision_refused": REFUSED,
@@ -180,6 +197,26 @@ RECORDS: dict[str, Record] = {
     "decision_vouched": VOUCHED,
     "decision_service": SERVICE,
     "decision_outing": OUT_WITH_A_CLAIM,
+    "decision_visitor": VISITOR,
+    "decision_delivery": replace(
+        SERVICE,
+        decision=Decision(outcome=Outcome.DENIED, reason=Reason.DELIVERIES_TURNED_BACK, check=None),
+        service=None,
+        delivery=Delivery(recipient=HOUSEHOLD, kind=DeliveryKind.MEAL),
+    ),
+    "visitor": VisitorRecord(
+        number=VisitNumber("3-28-014-1"),
+        step=VisitorStep.REGISTERED,
+        guard=GuardId("li_wei"),
+        host=HOUSEHOLD,
+        purpose=VisitPurpose.FAMILY,
+    ),
+    "visitor_left": VisitorRecord(number=VisitNumber("3-28-014-1"), step=VisitorStep.LEFT, guard=GuardId("li_wei")),
+    "delivery": DeliveryRecord(
+        delivery=Delivery(recipient=HOUSEHOLD, kind=DeliveryKind.PARCEL),
+        step=DeliveryStep.LEFT,
+        guard=GuardId("li_wei"),
+    ),
     "passage": PassageRecord(visit=VisitId(8), end=PassageEnd.TAKEN, household=HOUSEHOLD, pass_id=PASS_ID),
     "abandoned": AbandonedRecord(visit=VisitId(8), at_step=VisitStep.SCAN, steps=STEPS[:1]),
     "barrier": BarrierRecord(event=BarrierEvent.FORCED_OPEN, visit=None),
