@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 from gate.core import events as ev
 from gate.core.lane import JOURNAL, Lane, Step, step
+from gate.core.visit_outsiders import is_served
 from gate.core.visit_states import Visiting, WithGuard
 from gate.screens import (
     AdmitService,
@@ -17,6 +18,7 @@ from gate.screens import (
     CountPeople,
     DecideVisit,
     IdentifyHousehold,
+    LogDelivery,
     MeasureByHand,
     Order,
     Refusal,
@@ -24,16 +26,18 @@ from gate.screens import (
     ReportPart,
     RingBell,
     SeeMask,
+    SeeVisitorLeave,
     SignIn,
     StatePurpose,
 )
 from gate.shell.screen_state import visit_number
 from model.clock import Instant
-from model.identities import GuardId, HouseholdId, VisitId
+from model.identities import GuardId, HouseholdId, VisitId, VisitNumber
 from model.outings import OutingPurpose
 from model.records import VisitStep
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import Celsius, HandReading, HandSite, HandThermometer
+from model.visitors import DeliveryKind, DeliveryStep
 
 LaneOrder = (
     DecideVisit
@@ -48,11 +52,13 @@ LaneOrder = (
     | AnswerBell
     | AnswerQuestion
     | ReportPart
+    | SeeVisitorLeave
+    | LogDelivery
 )
-"""Orders that the lane carries out; the others (signing in and out, looking up) are the shell's own."""
+"""Orders that the lane carries out; the others (signing in and out, looking up, visitors) are the shell's own."""
 
 _OF_A_VISIT: Final = (DecideVisit, IdentifyHousehold, CountPeople, StatePurpose, MeasureByHand, SeeMask)
-_NEEDS_RECORD: Final = (DecideVisit, AdmitService)
+_NEEDS_RECORD: Final = (DecideVisit, AdmitService, SeeVisitorLeave, LogDelivery)
 _DECIDES_A_REFERRAL: Final = (MeasureByHand, IdentifyHousehold, StatePurpose)
 
 
@@ -93,9 +99,20 @@ def take_order(order: LaneOrder, guard: GuardId | None, lane: Lane, at: Instant)
     )
     if is_a_decision and JOURNAL in lane.lost:
         return Refusal.JOURNAL
+    if isinstance(order, AdmitService) and not is_served(ServiceReason(order.reason), lane.rules):
+        return Refusal.RULES
     event = _event_of(order, guard, at)
     if event is None:
         return Refusal.NOT_SIGNED_IN
+    return _what_comes_of(event, lane)
+
+
+def take_event(event: ev.VisitorRegistered, lane: Lane) -> Taken | Refusal:
+    """What the lane makes of an event that only a record can carry out."""
+    return Refusal.JOURNAL if JOURNAL in lane.lost else _what_comes_of(event, lane)
+
+
+def _what_comes_of(event: ev.Event, lane: Lane) -> Taken | Refusal:
     moved = step(lane, event)
     if not moved.effects and moved.lane == lane:
         return Refusal.NOT_NOW
@@ -152,6 +169,12 @@ def _event_of(order: LaneOrder, guard: GuardId | None, at: Instant) -> ev.Event 
             return ev.ServiceAdmitted(at=at, guard=guard, reason=reason, people=order.people)
         case AnswerBell():
             return ev.BellAnswered(at=at, guard=guard)
+        case SeeVisitorLeave():
+            return ev.VisitorLeaving(at=at, guard=guard, number=VisitNumber(order.slip))
+        case LogDelivery():
+            kind, ended = DeliveryKind(order.what), DeliveryStep(order.step)
+            recipient = HouseholdId(order.household)
+            return ev.DeliveryLogged(at=at, guard=guard, recipient=recipient, kind=kind, step=ended)
         case _:
             assert_never(order)
 

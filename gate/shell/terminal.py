@@ -32,6 +32,7 @@ from gate.shell.contact_events import event_of_contact
 from gate.shell.inbox import InboxItem, JournalOpened, Noted, Ordered, SecondPassed, UsedElsewhere
 from gate.shell.outings import HouseholdOutings
 from gate.shell.records import NO_ANSWER, Answered, RecordWriter
+from gate.shell.sealed_parts import SealedParts
 from gate.shell.terminal_parts import Bus, Devices, LaneReport, Screens
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
@@ -90,6 +91,7 @@ class Terminal:
         program: str,
         screens: Screens | None = None,
         on_alive: Callable[[], None] = lambda: None,
+        sealed: SealedParts | None = None,
     ) -> None:
         """on_alive: called about once a second for as long as the inbox is served."""
         course = WallCourse(since=clock.instant(), wall=clock.now()) if clock.trust.is_trusted else None
@@ -98,7 +100,7 @@ class Terminal:
         self._clock = clock
         self._reader = reader
         self._journal = journal
-        self._writer = RecordWriter(commits=commits, clock=clock, post=self.post, tell=self._advance)
+        self._writer = RecordWriter(commits=commits, clock=clock, post=self.post, tell=self._advance, sealed=sealed)
         self._outings = HouseholdOutings(clock, bus, self.post)
         self._devices = devices
         self._bus = bus
