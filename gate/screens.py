@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from model.services import ServiceReason
 from model.visit_numbers import parts_of, visit_number
 
 MAX_LINE_BYTES: Final = 64 * 1024
@@ -204,7 +205,7 @@ class GateShown(Message):
     journal_used_percent: Number
     visitors: Code = "registered"
     deliveries: Code = "registered"
-    services: tuple[Code, ...] = ()
+    services: tuple[Code, ...] = tuple(each.value for each in ServiceReason)
 
 
 class ScreenState(Message):

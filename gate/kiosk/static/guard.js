@@ -6,13 +6,15 @@ import { wireKeys } from "./guard_keys.js";
 import { listen } from "./guard_link.js";
 import { showLock, wireLock } from "./guard_lock.js";
 import { followMeasure, wireMeasure } from "./guard_measure.js";
-import { wireOthers } from "./guard_others.js";
+import { followOthers, wireOthers } from "./guard_others.js";
 import { close, find, onPress, openedSheet, wireSheets } from "./guard_parts.js";
 import { openVisit, showPerson, wirePerson } from "./guard_person.js";
 import { showState, wireState } from "./guard_state.js";
+import { followVisitors, wireVisitors } from "./guard_visitors.js";
 import { clockTime, make, onLanguage, rebuild, setText, speakOfTent, steps, storage, switchLanguage, t, wordAll } from "./guard_words.js";
 
 const kept = storage();
+const FOR_GUARDS = ["find", "others", "measure", "handover", "passages", "visitor", "delivery"].map((name) => `sheet-${name}`);
 const COVERED = ["top", "strip", "banners", "main", "menu"];
 let view = null;
 let silentMs = 0;
@@ -26,6 +28,8 @@ function onView(next) {
     showState(view);
     followMeasure(openVisit());
     followFind(openVisit());
+    followVisitors(view.screen);
+    followOthers(view.screen.gate.services);
   }
   draw();
 }
@@ -43,7 +47,7 @@ function draw() {
   document.body.classList.toggle("signed-in", view.is_signed_in);
   find("handover-open").hidden = !view.is_signed_in;
   for (const id of ["menu-find", "menu-others", "menu-passages"]) find(id).hidden = !view.is_signed_in;
-  if (!view.is_signed_in && ["sheet-find", "sheet-others", "sheet-measure", "sheet-handover", "sheet-passages"].includes(openedSheet())) {
+  if (!view.is_signed_in && FOR_GUARDS.includes(openedSheet())) {
     close();
   }
   if (!view.screen) return;
@@ -96,6 +100,7 @@ wirePerson();
 wireMeasure();
 wireFind();
 wireOthers();
+wireVisitors();
 wireState();
 wireEmergency();
 wireKeys({ arm });

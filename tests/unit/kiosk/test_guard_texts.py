@@ -11,12 +11,21 @@ from gate.core.effects import AlarmKind, Hint, Instruction
 from gate.kiosk.guard_sessions import EndedWhy
 from gate.kiosk.guard_texts import Node, guard_texts
 from gate.kiosk.rendering import STATIC
-from gate.screens import AdmitService, IdentifyHousehold, MeasureByHand, Refusal, StatePurpose
+from gate.screens import (
+    AdmitService,
+    IdentifyHousehold,
+    LogDelivery,
+    MeasureByHand,
+    Refusal,
+    RegisterVisitor,
+    StatePurpose,
+)
 from model.clock import ClockTrust
 from model.credentials import Colour, PassKind
 from model.directory import Isolation
 from model.reasons import Outcome, Reason
 from model.temperature import HandSite, IndeterminateWhy, TemperatureOutcome
+from model.visitors import RegistrationFault
 
 LANGUAGES = ("zh", "en")
 ENDED = {each.value for each in EndedWhy}
@@ -64,6 +73,10 @@ CODES: Mapping[str, list[str]] = {
     "service": literals(AdmitService, "reason"),
     "purpose": literals(StatePurpose, "purpose"),
     "why": literals(IdentifyHousehold, "why"),
+    "comes_for": literals(RegisterVisitor, "purpose"),
+    "thing": literals(LogDelivery, "what"),
+    "step": literals(LogDelivery, "step"),
+    "fault": [each.value for each in RegistrationFault],
     "thermometer": literals(MeasureByHand, "thermometer"),
     "stage": ["visiting", "recording", "with_guard", "passing", "closing"],
 }
@@ -130,7 +143,7 @@ def test_every_text_is_used() -> None:
     sources.append((STATIC.parent / "templates" / "guard.html").read_text(encoding="utf-8"))
     source = "\n".join(sources)
     by_code = {*CODES, "part", "alarm", "asks", "danger", "question", "phone"}
-    by_name = {"help", "strip", "measure", "lock", "find"}  # the script puts table and name together
+    by_name = {"help", "strip", "measure", "lock", "find", "visitor"}  # the script puts table and name together
     unused = []
     for key in words("zh"):
         table, _, name = key.removesuffix("_tent").rpartition(".")
