@@ -45,27 +45,32 @@ from gate.shell.link_to_centre import LINK, LinkToCentre
 from gate.shell.log_queue import start_logging
 from gate.shell.records import LAST_GOOD_TIME, Duty, read_duty
 from gate.shell.rules_on_hand import RulesOnHand
+from gate.shell.sealed_parts import SealedParts
 from gate.shell.service_manager import tell
 from gate.shell.signed_set import DIRECTORY_REFUSED, RulesUnreadable, SetReader, SetReceiver, load_last_set
 from gate.shell.terminal import Terminal
 from gate.shell.terminal_parts import Devices
+from gate.shell.visitor_desk import Seal, VisitorSettings
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
 from journal.errors import JournalError, JournalUnavailable
 from journal.late import AnyJournal, LateJournal
 from journal.store import Journal
 from model.clock import ClockTrust
+from model.identities import VisitNumber
 from model.rule_set import RuleSet
 from model.temperature import Site
 from model.version import VERSION
+from model.visitors import VisitorRegistration
 from mqtt.errors import BusError
 from mqtt.identity import Credentials
 from mqtt.link import LinkSettings
 from mqtt.topics import Address
 from passes.directory import DirectoryDocument
-from passes.errors import PassError
+from passes.errors import KeyFileRefused, PassError
 from passes.key_files import load_public_key
 from passes.keys import KeyList, accept_key_list
+from passes.visitor_sealed import PUBLIC_KEY_FILE, load_visitors_public_key, seal_registration
 
 log = logging.getLogger("gate")
 
@@ -161,7 +166,8 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
                 **({DIRECTORY_REFUSED: why_refused} if why_refused else {}),
             },
         )
-        desk = _kiosk_desk(settings, lane=lane, clock=clock, journal=journal, held=held, duty=duty)
+        sealed = SealedParts()
+        desk = _kiosk_desk(settings, sealed=sealed, lane=lane, clock=clock, journal=journal, held=held, duty=duty)
         if desk is not None and centre is not None:
             centre.on_directory = desk.offer_directory
         terminal = Terminal(
@@ -178,6 +184,7 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
             rules=on_hand,
             screens=desk,
             on_alive=lambda: tell("WATCHDOG=1"),
+            sealed=sealed,
         )
         journal.on_opened = lambda late: terminal.post(_what_it_says(late))
         terminal.post(opened)
@@ -230,6 +237,7 @@ def _clock(settings: TerminalSettings, last_good: datetime) -> WallClock:
 def _kiosk_desk(
     settings: TerminalSettings,
     *,
+    sealed: SealedParts,
     lane: Lane,
     clock: WallClock,
     journal: AnyJournal,
@@ -246,8 +254,27 @@ def _kiosk_desk(
         socket_path=settings.kiosk_socket(),
         guards_file=GuardsFile(guards_path, partial(_guards, guards_path)) if guards_path is not None else None,
         private=load_device_key(bus_key) if bus_key is not None else None,
+        visitors=VisitorSettings(seal=_visitors_seal(settings), sealed=sealed),
     )
     return KioskDesk(desk, lane=lane, clock=clock, journal=journal, held=held, duty=duty)
+
+
+def _visitors_seal(settings: TerminalSettings) -> Seal | None:
+    """Seals to the centre's key; None where it was not provisioned: then this gate registers no visitors."""
+    path = settings.keys.key_list_path.with_name(PUBLIC_KEY_FILE)
+    try:
+        public = load_visitors_public_key(path)
+    except KeyFileRefused as error:
+        log.warning("visitors_not_registered why=%s", error)
+        return None
+    identity = settings.identity
+
+    def seal(registration: VisitorRegistration, number: VisitNumber) -> str:
+        return seal_registration(
+            registration, public, community=identity.community, device=identity.device, number=number
+        )
+
+    return seal
 
 
 def _guards(path: Path) -> list[GuardAccount]:

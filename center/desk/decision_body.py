@@ -37,7 +37,14 @@ class Code(_Part):
     stage: str | None = None
     detail: str | None = None
     vouched_by: str | None = None
+    registered_by: str | None = None
     why: str | None = None
+
+
+class Visitor(_Part):
+    number: str
+    host: int | None = None
+    purpose: str | None = None
 
 
 class HouseholdEntry(_Part):
@@ -80,6 +87,7 @@ class DecisionBody(_Part):
     mask_was_missing: bool = False
     rules: Rules | None = None
     directory_version: int | None = None
+    visitor: Visitor | None = None
 
 
 def read_decision(body: Mapping[str, object]) -> DecisionBody:

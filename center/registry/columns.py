@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Final, TypeVar
 
-from center.registry.id_numbers import fault_of, normal_form
 from model.credentials import Colour, PassKind
 from model.directory import Isolation, PassStatus
+from model.id_numbers import fault_of, normal_form
 
 T = TypeVar("T")
 

@@ -25,7 +25,6 @@ from center.registry.entries import (
     person_entry,
     place_entry,
 )
-from center.registry.id_numbers import mask_id_number, mask_name
 from center.registry.rule_lists import (
     EmployerEntry,
     ScheduleEntry,
@@ -41,6 +40,7 @@ from center.registry.vault import Vault
 from center.store.database import Store
 from center.store.schema import Base, Household, IssuedPass, Person, Place
 from model.directory import PassStatus
+from model.id_numbers import mask_id_number, mask_name
 
 T = TypeVar("T")
 Row = dict[str, Any]

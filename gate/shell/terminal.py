@@ -33,6 +33,7 @@ from gate.shell.inbox import InboxItem, JournalOpened, Noted, Ordered, SecondPas
 from gate.shell.outings import HouseholdOutings
 from gate.shell.records import NO_ANSWER, Answered, RecordWriter
 from gate.shell.rules_on_hand import RulesOnHand
+from gate.shell.sealed_parts import SealedParts
 from gate.shell.terminal_parts import Bus, Devices, LaneReport, Screens
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
@@ -91,6 +92,7 @@ class Terminal:
         rules: RulesOnHand | None = None,
         screens: Screens | None = None,
         on_alive: Callable[[], None] = lambda: None,
+        sealed: SealedParts | None = None,
     ) -> None:
         """rules: None where the lane's are the only ones. on_alive: called about once a second for as long as the
         inbox is served.
@@ -102,7 +104,7 @@ class Terminal:
         self._reader = reader
         self._rules = rules or RulesOnHand(lane.rules)
         self._journal = journal
-        self._writer = RecordWriter(commits=commits, clock=clock, post=self.post, tell=self._advance)
+        self._writer = RecordWriter(commits=commits, clock=clock, post=self.post, tell=self._advance, sealed=sealed)
         self._outings = HouseholdOutings(clock, bus, self.post)
         self._devices = devices
         self._bus = bus
