@@ -2,7 +2,7 @@
 
 import typer
 
-from gatehouse import rules_check
+from gatehouse import rules_check, rules_explain, rules_replay
 from gatehouse.outcome import EXIT_CODES_HELP
 
 EXAMPLES = f"""\b
@@ -23,3 +23,6 @@ def rules() -> None:
 
 
 app.command("check", epilog=rules_check.EXAMPLES)(rules_check.check)
+app.command("explain", epilog=rules_explain.EXPLAIN_EXAMPLES)(rules_explain.explain)
+app.command("diff", epilog=rules_explain.DIFF_EXAMPLES)(rules_explain.diff)
+app.command("replay", epilog=rules_replay.EXAMPLES)(rules_replay.replay)
