@@ -72,7 +72,7 @@ def test_a_refusal_names_its_rule_and_from_when_on_it_is_possible(
     assert front_door.main(["rules", "explain", str(HONGXING), "--record", str(record)]) == ExitCode.OK
     told = capsys.readouterr().out
     assert "What would make it possible: This household may go out again tomorrow 06:00." in told
-    assert "怎样可以：本户明天 06:00可再外出。" in told
+    assert "怎样可以：本户明天 06:00 可再外出。" in told
     assert "Rule: Outings of a household in 3 days: 1." in told
 
 
