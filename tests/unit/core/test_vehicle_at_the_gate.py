@@ -12,6 +12,7 @@ from gate.core.events import (
     HouseholdIdentified,
     OutsiderSeen,
     PeopleCounted,
+    PlatesOpened,
     PurposeStated,
     VehicleSeen,
 )
@@ -252,6 +253,15 @@ class TestNobodySlipsThrough:
         rules = replace(rule_set(), outsiders=OutsiderRules(vehicles=VisitPolicy.REGISTERED))
         scene = guard_sees(gate(rules=rules), 1, has_pass=False)
         each(scene, of(replace(DRIVER, kind=PassKind.VISITOR))).stored()
+        assert len(scene.releases) == 1
+
+    def test_plates_are_those_of_the_directory_that_they_came_with(self) -> None:
+        held = directory()
+        scene = Scene(lane=lane(settings(steps=MEASURE_SCAN), known=held))
+        for version, plates in ((held.version - 1, {HOUSEHOLD: (STRANGE,)}), (held.version, {HOUSEHOLD: (OWN,)})):
+            scene.send(PlatesOpened(at=scene.at, directory_version=version, plates=plates))
+        assert scene.lane.directory == replace(held, vehicles={HOUSEHOLD: (OWN,)})
+        each(guard_sees(drives_up(scene), 1), of(DRIVER)).stored()
         assert len(scene.releases) == 1
 
     def test_other_plate_turns_it_back(self) -> None:
