@@ -32,7 +32,7 @@ from model.timed_checks import (
     window_check,
     work_check,
 )
-from model.vehicle_check import occupants_of, of_the_household, vehicle_check
+from model.vehicle_check import is_plate_for_the_guard, occupants_of, of_the_household, vehicle_check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +105,9 @@ def decide(facts: Facts, rules: RuleSet) -> Decision:
         reason = found.reason if isinstance(found, Unmet) else found
         possible_at = _possible_at(facts, rules) if isinstance(found, Unmet) and found.until is not None else None
         return Decision(outcome=_outcome_of(reason, facts, rules), reason=reason, check=check, possible_at=possible_at)
+    if is_plate_for_the_guard(facts):
+        reason = Reason.NO_DIRECTORY
+        return Decision(outcome=_outcome_of(reason, facts, rules), reason=reason, check=Check.VEHICLE)
     is_watched = any(_is_watched(each, rules) for each in (facts, *occupants_of(facts)))
     reason = Reason.ADMITTED_WATCHED if is_watched else Reason.ADMITTED
     if isinstance(facts.code, VouchedHousehold):

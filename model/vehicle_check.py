@@ -25,6 +25,7 @@ class PlateMatch(Enum):
     OWN = "own"
     DIFFERS = "differs"
     UNLISTED = "unlisted"  # the directory knows no vehicle of this household
+    NO_LIST = "no_list"  # this gate knows nobody's vehicles
     UNREAD = "unread"  # nobody looked
     NO_PASS = "no_pass"  # there is no household to compare with
 
@@ -52,6 +53,15 @@ def vehicle_check(facts: Facts, rules: RuleSet) -> Reason | None:
     return None
 
 
+def is_plate_for_the_guard(facts: Facts) -> bool:
+    """Whether only a person can say that the plate is the household's: this gate holds no plates.
+
+    Asked when everything else lets the vehicle in, so that no guard confirms it without knowing of anything else.
+    """
+    is_coming_in = facts.vehicle is not None and facts.direction is Direction.IN
+    return is_coming_in and plate_match(facts) is PlateMatch.NO_LIST
+
+
 def plate_match(facts: Facts) -> PlateMatch:
     """How the plate compares with those that the directory names for the household of the vehicle's pass."""
     return compare_plate(facts.vehicle.plate if facts.vehicle is not None else None, facts.code, facts.directory)
@@ -64,7 +74,9 @@ def compare_plate(plate: Plate | None, vehicle_pass: CodeCheck | None, directory
         return PlateMatch.NO_PASS
     if plate is None:
         return PlateMatch.UNREAD
-    listed = directory.vehicles.get(household, ()) if directory is not None else ()
+    if directory is None or not directory.vehicles:
+        return PlateMatch.NO_LIST
+    listed = directory.vehicles.get(household, ())
     if not listed:
         return PlateMatch.UNLISTED
     return PlateMatch.OWN if plate in listed else PlateMatch.DIFFERS

@@ -1,4 +1,4 @@
-"""What a guard must see of a household (masked name, room), readable only by the gates it is sealed for.
+"""What a guard must see of a household (masked name, room, plates), readable only by the gates it is sealed for.
 
 Encrypted with AES-256-GCM under a key that is fresh for each version of the directory; that key is wrapped for each
 gate with HPKE (RFC 9180, base mode: DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM) to the P-256 key of the gate's
@@ -16,12 +16,16 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from model.directory import Directory
 from model.identities import CommunityId, DeviceId, HouseholdId
+from model.vehicles import Plate, plate_of
 from passes import cbor
 from passes.errors import EncodingInvalid, PassError
 
 MAX_RECIPIENTS = 1024
 MAX_TEXT_BYTES = 64
 """UTF-8 of a masked name or of a room."""
+
+MAX_PLATES = 16
+"""Of one household."""
 
 _KEY_BITS = 256
 _NONCE_LENGTH = 12
@@ -34,10 +38,11 @@ class SealedPartRefused(PassError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardEntry:
-    """What a guard sees of a household. masked_name: such as 张*; room: such as 3-1201."""
+    """What a guard sees of a household. masked_name: such as 张*; room: such as 3-1201. plates: of its vehicles."""
 
     masked_name: str
     room: str
+    plates: tuple[Plate, ...] = ()
 
 
 def seal_guard_view(
@@ -50,7 +55,7 @@ def seal_guard_view(
     """Seal the view for the gates named. Raises SealedPartRefused on a key that is not on P-256 or too many gates."""
     if len(recipients) > MAX_RECIPIENTS:
         raise SealedPartRefused(f"{len(recipients)} gates, at most {MAX_RECIPIENTS}")
-    plain = cbor.encode({household: [entry.masked_name, entry.room] for household, entry in view.items()})
+    plain = cbor.encode({household: _members(entry) for household, entry in view.items()})
     version_key = AESGCM.generate_key(_KEY_BITS)
     nonce = secrets.token_bytes(_NONCE_LENGTH)
     wrapped = {
@@ -86,10 +91,30 @@ def open_guard_view(
 
 
 def _entry(household: object, texts: object) -> tuple[HouseholdId, GuardEntry]:
-    masked_name, room = (cbor.as_text(text) for text in cbor.as_array(texts, 2))
+    members = cbor.as_list(texts, 3)
+    if len(members) < 2:
+        raise EncodingInvalid("expected a masked name and a room")
+    masked_name, room = (cbor.as_text(text) for text in members[:2])
     if max(len(masked_name.encode()), len(room.encode())) > MAX_TEXT_BYTES:
         raise EncodingInvalid(f"expected at most {MAX_TEXT_BYTES} bytes of text")
-    return HouseholdId(cbor.as_int(household, 1, _HOUSEHOLD_LIMIT)), GuardEntry(masked_name=masked_name, room=room)
+    number = HouseholdId(cbor.as_int(household, 1, _HOUSEHOLD_LIMIT))
+    plates = tuple(_plate(text) for text in cbor.as_list(members[2], MAX_PLATES)) if len(members) > 2 else ()
+    return number, GuardEntry(masked_name=masked_name, room=room, plates=plates)
+
+
+def _members(entry: GuardEntry) -> list[object]:
+    """Two, and a third where there is something to say: most households have no vehicle."""
+    if len(entry.plates) > MAX_PLATES:
+        raise SealedPartRefused(f"{len(entry.plates)} vehicles of one household, at most {MAX_PLATES}")
+    members: list[object] = [entry.masked_name, entry.room]
+    return [*members, [plate.text for plate in entry.plates]] if entry.plates else members
+
+
+def _plate(text: object) -> Plate:
+    plate = plate_of(cbor.as_text(text))
+    if plate is None:
+        raise EncodingInvalid("expected a licence plate")
+    return plate
 
 
 def _wrap(version_key: bytes, public: EllipticCurvePublicKey, context: bytes) -> bytes:

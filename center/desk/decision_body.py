@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
 class _Part(BaseModel):
@@ -52,6 +52,25 @@ class HouseholdEntry(_Part):
     isolation: str
 
 
+class Occupant(Code):
+    """Somebody in a vehicle: what was shown of them, and what the directory said."""
+
+    pass_id: str | None = Field(default=None, alias="pass")
+    household: int | None = None
+    household_entry: HouseholdEntry | None = None
+
+
+class Vehicle(_Part):
+    """plate: what comparing it came to; plate_listed: which of its household's plates it is, from 1."""
+
+    plate: str
+    plate_listed: int | None = None
+    declared: int | None = None
+    outsider: bool = False
+    outside: bool = False
+    occupants: tuple[Occupant, ...] = ()
+
+
 class Rules(_Part):
     community: str
     version: int
@@ -88,6 +107,7 @@ class DecisionBody(_Part):
     rules: Rules | None = None
     directory_version: int | None = None
     visitor: Visitor | None = None
+    vehicle: Vehicle | None = None
 
 
 def read_decision(body: Mapping[str, object]) -> DecisionBody:

@@ -1,6 +1,7 @@
 """Facts that come into a lane. Past tense; each carries the instant at which it happened."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from model.clock import ClockTrust, Instant
@@ -267,6 +268,15 @@ class DirectoryReplaced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlatesOpened:
+    """The plates of every household that has a vehicle: they come sealed with a directory, and are opened after it."""
+
+    at: Instant
+    directory_version: int
+    plates: Mapping[HouseholdId, tuple[Plate, ...]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RulesReplaced:
     at: Instant
     rules: RuleSet
@@ -350,4 +360,5 @@ Event = (
     | VisitorRegistered
     | VisitorLeaving
     | DeliveryLogged
+    | PlatesOpened
 )

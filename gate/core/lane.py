@@ -27,6 +27,7 @@ from gate.core.events import (
     EmergencyReleaseOrdered,
     Event,
     ExitRequested,
+    PlatesOpened,
     PresenceChanged,
     RecordRefused,
     RecordStored,
@@ -122,6 +123,11 @@ def step(lane: Lane, event: Event) -> Step:
     if isinstance(event, TimeTold):
         # Neither a record nor a screen: nothing changed but what the next decision is judged by.
         return Step(lane=replace(lane, course=WallCourse(since=event.at, wall=event.wall)), effects=())
+    if isinstance(event, PlatesOpened):
+        known = lane.directory
+        if known is None or known.version != event.directory_version:
+            return Step(lane=lane, effects=())  # another one came meanwhile, with plates of its own
+        return Step(lane=replace(lane, directory=replace(known, vehicles=event.plates)), effects=())
     if isinstance(event, ExitRequested):
         return _exit_requested(lane, event.at)
     if isinstance(event, (DutyChanged, BellRung, BellAnswered)):

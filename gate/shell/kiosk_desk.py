@@ -153,6 +153,9 @@ class KioskDesk:
         try:
             register = open_register(document, device=self._settings.device, private=self._settings.private)
             self._register, self._memory.view = register, register.view
+            plates = {household: entry.plates for household, entry in register.view.items() if entry.plates}
+            version = register.directory.version
+            self._post(ev.PlatesOpened(at=self._clock.instant(), directory_version=version, plates=plates))
         except SealedPartRefused as error:
             self._register, self._memory.view = None, {}
             log.warning("register_not_opened version=%d why=%s", document.directory.version, error)

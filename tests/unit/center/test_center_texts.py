@@ -16,6 +16,7 @@ from model.reasons import Outcome, Reason
 from model.records import PassageEnd, VisitStep
 from model.rule_set import Check
 from model.temperature import IndeterminateWhy, SensorFault, Site, TemperatureOutcome
+from model.vehicle_check import PlateMatch
 from passes.errors import DocumentFault
 
 WEB = Path(__file__).resolve().parents[3] / "center" / "web"
@@ -54,6 +55,8 @@ def test_both_languages_have_the_same_keys_and_places_for_values() -> None:
         ("colour", [colour.name.lower() for colour in Colour]),
         ("isolation", [isolation.name.lower() for isolation in Isolation]),
         ("kind", [kind.name.lower() for kind in PassKind]),
+        ("plate", [match.value for match in PlateMatch]),
+        ("result", ["vouched"]),
         ("status", [status.name.lower() for status in PassStatus]),
     ],
 )

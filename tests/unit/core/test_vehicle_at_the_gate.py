@@ -12,6 +12,7 @@ from gate.core.events import (
     HouseholdIdentified,
     OutsiderSeen,
     PeopleCounted,
+    PlatesOpened,
     PurposeStated,
     VehicleSeen,
 )
@@ -124,6 +125,10 @@ class TestOneVisit:
         ]
 
     def test_person_after_person_in_either_order_of_the_steps(self) -> None:
+        first_foreheads = counted(2).measures(burst(NORMAL_SKIN_C))
+        assert first_foreheads.told() is Instruction.SHOW_CODE
+        first_foreheads.shows(of(DRIVER))
+        assert first_foreheads.told() is Instruction.HOLD_FOREHEAD
         first_codes = counted(2, steps=(VisitStep.SCAN, VisitStep.MEASURE))
         assert first_codes.told() is Instruction.SHOW_CODE
         first_codes.shows(of(DRIVER))
@@ -252,6 +257,15 @@ class TestNobodySlipsThrough:
         rules = replace(rule_set(), outsiders=OutsiderRules(vehicles=VisitPolicy.REGISTERED))
         scene = guard_sees(gate(rules=rules), 1, has_pass=False)
         each(scene, of(replace(DRIVER, kind=PassKind.VISITOR))).stored()
+        assert len(scene.releases) == 1
+
+    def test_plates_are_those_of_the_directory_that_they_came_with(self) -> None:
+        held = directory()
+        scene = Scene(lane=lane(settings(steps=MEASURE_SCAN), known=held))
+        for version, plates in ((held.version, {HOUSEHOLD: (OWN,)}), (held.version - 1, {HOUSEHOLD: (STRANGE,)})):
+            scene.send(PlatesOpened(at=scene.at, directory_version=version, plates=plates))
+        assert scene.lane.directory == replace(held, vehicles={HOUSEHOLD: (OWN,)})
+        each(guard_sees(drives_up(scene), 1), of(DRIVER)).stored()
         assert len(scene.releases) == 1
 
     def test_other_plate_turns_it_back(self) -> None:

@@ -165,7 +165,17 @@ class TestVehicle:
         assert reason(vehicle(plate=None)) is Reason.PLATE_DIFFERS
 
     def test_household_without_a_vehicle_brings_none_in(self) -> None:
-        assert reason(vehicle(known=replace(WITH_VEHICLES, vehicles={}))) is Reason.VEHICLE_UNKNOWN
+        others_alone = replace(WITH_VEHICLES, vehicles={NEIGHBOURS: (OWN,)})
+        assert reason(vehicle(known=others_alone)) is Reason.VEHICLE_UNKNOWN
+
+    def test_gate_that_holds_no_plates_asks_the_guard_when_all_else_is_well(self) -> None:
+        no_plates = replace(WITH_VEHICLES, vehicles={})
+        asking = rule_set(on_failure={Reason.NO_DIRECTORY: Outcome.REFERRED})
+        decision = decide(vehicle(known=no_plates), asking)
+        assert (decision.outcome, decision.reason) == (Outcome.REFERRED, Reason.NO_DIRECTORY)
+        assert reason(vehicle(person(1), declared=2, known=no_plates), asking) is Reason.OCCUPANTS_DIFFER
+        assert reason(vehicle(known=no_plates, temperatures=(NORMAL, HIGH)), asking) is Reason.TEMPERATURE_HIGH
+        assert reason(vehicle(known=no_plates, direction=Direction.OUT), asking) is Reason.ADMITTED
 
     @pytest.mark.parametrize("declared", [1, 3])
     def test_more_or_fewer_than_were_declared_turn_it_back(self, declared: int) -> None:

@@ -14,6 +14,7 @@ from model.credentials import Colour
 from model.directory import Directory, HouseholdEntry, Isolation, PassStatus
 from model.identities import CommunityId, DeviceId, HouseholdId
 from model.shifts import EmployerId, Listing, Rota, Schedule, ScheduleId, Shift
+from model.vehicles import Plate
 from model.windows import Window, WindowKind
 from passes import cbor
 from passes.directory import (
@@ -291,6 +292,9 @@ def test_power_cut_before_the_rename_leaves_the_old_directory(tmp_path: Path, mo
 VIEW = {
     HouseholdId(7): GuardEntry(masked_name="张*", room="3-1201"),
     HouseholdId(8): GuardEntry(masked_name="", room=""),
+    HouseholdId(9): GuardEntry(
+        masked_name="李*", room="3-1202", plates=(Plate(text="云A12345"), Plate(text="云AD12345"))
+    ),
 }
 GATES = {DeviceId(name): generate_private_key(SECP256R1()) for name in ("gate-1", "gate-2")}
 CHUNKS = chunks_of(7)
@@ -305,6 +309,7 @@ def test_each_gate_opens_the_guards_view_and_nothing_stands_in_clear() -> None:
     sealed = sealed_for_gates()
     assert "张".encode() not in sealed
     assert b"1201" not in sealed
+    assert b"12345" not in sealed
     for device, private in GATES.items():
         assert open_guard_view(sealed, directory=directory_of(4), device=device, private=private) == VIEW
 
@@ -332,6 +337,12 @@ def test_altered_guards_view_is_refused_at_every_byte() -> None:
         altered = sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :]
         with pytest.raises(SealedPartRefused):
             open_guard_view(altered, directory=directory_of(4), device=DeviceId("gate-1"), private=private)
+
+
+def test_more_vehicles_than_a_household_can_have_are_not_sealed() -> None:
+    many = GuardEntry(masked_name="李*", room="3-1202", plates=(Plate(text="云A12345"),) * 17)
+    with pytest.raises(SealedPartRefused, match="17 vehicles of one household"):
+        seal_guard_view({HouseholdId(9): many}, {}, community=COMMUNITY, version=1)
 
 
 def test_every_version_has_a_fresh_key() -> None:

@@ -22,6 +22,7 @@ from gate.shell.kiosk_desk import DeskSettings, KioskDesk
 from gate.shell.records import read_duty
 from gate.shell.visitor_desk import Seal, VisitorSettings
 from model.identities import DeviceId, GuardId
+from model.vehicles import Plate
 from passes.directory import DirectoryDocument
 from passes.sealed import GuardEntry, seal_guard_view
 from tests.support.kiosk_wire import KioskWire
@@ -35,7 +36,7 @@ NAMES = {"li_wei": "李卫", "wang": "王强"}
 class KioskBench(Bench):
     """A terminal with guards, a sealed register and a socket."""
 
-    def __init__(self, folder: Path, *, seal: Seal | None = None) -> None:
+    def __init__(self, folder: Path, *, seal: Seal | None = None, plates: tuple[Plate, ...] = ()) -> None:
         super().__init__(folder)
         duty = read_duty(self.journal)
         self.terminal.lane = replace(self.terminal.lane, duty=duty.guard if duty is not None else None)
@@ -47,7 +48,7 @@ class KioskBench(Bench):
         self.guards_file.write_text("as the accounts say")
         self.socket = folder / "k.sock"
         private = ec.generate_private_key(ec.SECP256R1())
-        view = {HOUSEHOLD: GuardEntry(masked_name=MASKED_NAME, room=ROOM)}
+        view = {HOUSEHOLD: GuardEntry(masked_name=MASKED_NAME, room=ROOM, plates=plates)}
         sealed = seal_guard_view(view, {GATE: private.public_key()}, community=COMMUNITY, version=7)
         self.document = DirectoryDocument(directory=self.directory, sealed=sealed, encoded=b"")
         self.desk = KioskDesk(
