@@ -168,6 +168,12 @@ def _unit() -> Sequence[Command]:
     return [_pytest(*folders, variables={HARDWARE_VARIABLE: ""})]
 
 
+def _scenarios() -> Sequence[Command] | str:
+    if not (CHECKOUT / "tests/scenarios").is_dir():
+        return "this checkout has no tests/scenarios"
+    return [_pytest("tests/scenarios")]
+
+
 def _chain() -> Sequence[Command] | str:
     if not (CHECKOUT / "tests/chain").is_dir():
         return "this checkout has no tests/chain"
@@ -230,6 +236,7 @@ LANES: Sequence[Lane] = (
     Lane(name="style", at_most_s=60.0, prepare=_style),
     Lane(name="types", at_most_s=180.0, prepare=_types),
     Lane(name="unit", at_most_s=600.0, prepare=_unit),
+    Lane(name="scenarios", at_most_s=300.0, prepare=_scenarios),
     Lane(name="chain", at_most_s=720.0, prepare=_chain),
     Lane(name="browser", at_most_s=720.0, prepare=_browser),
     Lane(name="hardware", at_most_s=600.0, prepare=_hardware),

@@ -1,6 +1,7 @@
 """Puts the centre together and runs it: database, ingest, directory, live feed and web in one process.
 
-Threads: the web's event loop on the caller's thread, the ingest thread; a child process holds the link to the broker.
+Threads: the web's event loop on the caller's thread, the ingest, the claims of outings; a child process holds the link
+to the broker.
 Order of starting: web's port, database, web, link, ingest; of ending: link, ingest, live feed, web, database.
 """
 
@@ -11,6 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from center.accounts.sessions import Sessions
 from center.accounts.users import Users
+from center.clock import from_ms, now_ms
 from center.desk.chains import ChainView
 from center.desk.gates import GateView
 from center.desk.live import LiveFeed
@@ -32,6 +35,11 @@ from center.ingest.gate_book import GateBook
 from center.ingest.keeper import RecordKeeper
 from center.ingest.remote_bus import RemoteBus
 from center.ingest.worker import IngestWorker
+from center.outings.claims import LEASE_S, ClaimBook
+from center.outings.duty import OutingDuty
+from center.outings.overdue import OverdueRow, overdue
+from center.outings.rows import RulesSource
+from center.outings.settle import OutingSettler
 from center.registry.directory_issue import DirectoryIssue
 from center.registry.residents import Residents
 from center.registry.vault import Vault, load_vault
@@ -79,6 +87,7 @@ class CenterSettings:
 
     vault_key: made by `create_vault_file`. directory_key: an Ed25519 key with the role `directory`.
     gate_certificates: certificates of gates whose guards may see masked names and rooms, by device.
+    outing_rules: gives the community's rules of outings and its zone; without them no claim is answered.
     """
 
     community: str
@@ -92,6 +101,8 @@ class CenterSettings:
     language: str = "zh"
     time_zone: str = "Asia/Shanghai"
     gate_certificates: dict[str, Path] = field(default_factory=dict)
+    outing_rules: RulesSource = lambda: None
+    outing_lease_s: float = LEASE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,19 +169,22 @@ class _Parts:
 
     def __init__(self, settings: CenterSettings, store: Store, issue: DirectoryIssue) -> None:
         self.store = store
+        self._outing_rules = settings.outing_rules
         self.passages, self.gates = PassageView(store), GateView(store)
         self.live = LiveFeed(self.passages, self.gates)
         self.bus = RemoteBus(_link_settings(settings.bus), on_up=self._on_up)
         self.gate_book = GateBook(store)
         self._served_compounds = self.gate_book.compounds
         self.worker = IngestWorker(
-            RecordKeeper(store),
+            RecordKeeper(store, outings=OutingSettler(settings.outing_rules)),
             self.gate_book,
             self.bus,
             on_records=self.live.records_stored,
             on_gates=self._on_gates,
-            on_failed=self._on_ingest_failed,
+            on_failed=self._on_part_failed,
         )
+        book = ClaimBook(store, settings.outing_rules, lease_s=settings.outing_lease_s)
+        self.outings = OutingDuty(book, self.bus, on_failed=self._on_part_failed)
         self.on_failed: Callable[[Exception], None] = lambda error: None
         self.directory = DirectoryDuty(issue, self.bus)
 
@@ -186,12 +200,19 @@ class _Parts:
             residents=Residents(self.store, vault),
             health=lambda: Health(bus=self.bus.is_up, ingest=self.worker.is_well),
             directory_changed=self.directory.wake,
+            overdue=self._overdue,
         )
 
     def stop(self) -> None:
-        """End the receiving process and the ingest. Blocks for some seconds at most."""
+        """End the receiving process, the claims and the ingest. Blocks for some seconds at most."""
         self.bus.stop()
+        self.outings.stop()
         self.worker.stop()
+
+    def _overdue(self) -> tuple[OverdueRow, ...]:
+        known = self._outing_rules()
+        grace_min = known[0].overdue_after_min if known is not None else 0
+        return overdue(self.store, from_ms(now_ms()), timedelta(minutes=grace_min))
 
     def _on_gates(self, devices: frozenset[str]) -> None:
         self.live.gates_changed(devices)
@@ -199,7 +220,7 @@ class _Parts:
             self._served_compounds = self.gate_book.compounds
             self.directory.wake()  # the first device of a compound is there: it needs the directory under its topics
 
-    def _on_ingest_failed(self, error: Exception) -> None:
+    def _on_part_failed(self, error: Exception) -> None:
         self.on_failed(error)
 
     def _on_up(self) -> None:
@@ -227,6 +248,7 @@ async def _running_parts(parts: _Parts, web: WebServer) -> AsyncIterator["asynci
         await web.started()
         await asyncio.to_thread(parts.bus.start)
         parts.worker.start()
+        parts.outings.start()
         yield failed
     finally:
         failed.cancel()

@@ -1,7 +1,12 @@
-"""Keeps the newest directory on the bus: at the start, when the broker comes back, when the register has changed."""
+"""Keeps the newest directory on the bus: at the start, when the broker comes back, when the register has changed.
+
+What another process changes, an import or new rules, is noticed by a number that is asked for every LOOK_S; the
+register itself is read only when that number has changed, and every CHECK_S in any case.
+"""
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Final
 
 from center.errors import RegisterEmpty, StoreError
@@ -11,8 +16,10 @@ from passes.errors import PassError
 
 log = logging.getLogger(__name__)
 
+LOOK_S: Final = 2.0
+"""A changed colour is to be at a gate within 10 s."""
 CHECK_S: Final = 60.0
-"""How often the register is looked at for what another process, an import, has changed in it."""
+"""What no number tells: a directory grew old, a gate holds a version that this centre has forgotten."""
 
 
 class DirectoryDuty:
@@ -42,6 +49,8 @@ class DirectoryDuty:
         self._loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
+            # Before the register is read: what comes in between is then seen at the next look.
+            seen = await self._changes()
             try:
                 self._publish(await asyncio.to_thread(self._issue.publish))
             except RegisterEmpty as error:
@@ -50,10 +59,24 @@ class DirectoryDuty:
                 self._said_empty = True
             except (StoreError, PassError) as error:
                 log.error("directory_not_issued cause=%s", error)
-            try:
-                await asyncio.wait_for(self._wake.wait(), CHECK_S)
-            except TimeoutError:
-                continue
+            await self._until_changed(seen)
+
+    async def _until_changed(self, seen: int | None) -> None:
+        """Wait until there is a reason to read the register again."""
+        until = asyncio.get_running_loop().time() + CHECK_S
+        while (left_s := until - asyncio.get_running_loop().time()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), min(LOOK_S, left_s))
+                return
+            if await self._changes() != seen:
+                return
+
+    async def _changes(self) -> int | None:
+        """None while the database does not answer; why is told when the register is read."""
+        try:
+            return await asyncio.to_thread(self._issue.changes)
+        except StoreError:
+            return None
 
     def _publish(self, issued: IssuedDirectory) -> None:
         what = (issued.version, issued.compounds)

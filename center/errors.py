@@ -29,6 +29,10 @@ class ImportRefused(CenterError):
         super().__init__("nothing was imported:\n" + "\n".join(problems))
 
 
+class RulesRefused(CenterError):
+    """A version of the rules can't be published as it is; nothing was changed."""
+
+
 class RegisterEmpty(CenterError):
     """Nothing has been imported yet, so there is nothing to sign a directory from."""
 

@@ -37,6 +37,11 @@ def read_table(file: Path) -> Table:
     except OSError as error:
         hint = "give the path of a file that exists and may be read"
         raise SettingsError([Problem(file=file, key="", message=f"{error.strerror}", hint=hint)]) from error
+    return parse_table(content, file)
+
+
+def parse_table(content: bytes, file: Path) -> Table:
+    """The keys and values of a file's content; file: what to call it. Raises SettingsError as `read_table`."""
     if len(content) > FILE_LIMIT:
         raise SettingsError([Problem(file=file, key="", message=f"larger than {FILE_LIMIT} bytes", hint="shorten it")])
     if content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

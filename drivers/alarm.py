@@ -6,8 +6,7 @@ that a pattern ends after signal_time_s, and the buzzer after buzzer_time_s, wha
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from drivers.errors import DriverSettingsRefused, DriverUnavailable
 from drivers.gpio import PinFactory
 from drivers.ports import Component, ComponentHealth, Emit, Signal
 from drivers.timed_output import ON_TIME_LIMIT_S, TimedOutput
+from drivers.timing import REAL, Timing
 from model.clock import Instant
 
 log = logging.getLogger(__name__)
@@ -116,11 +116,12 @@ class Alarm:
         settings: AlarmSettings,
         factory: PinFactory,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        timing: Timing = REAL,
     ) -> None:
         self._settings = settings
         self._factory = factory
-        self._monotonic = monotonic
+        self._timing = timing
+        self._monotonic = timing.monotonic
         self._pins = {
             light: pin
             for light, pin in (
@@ -131,7 +132,7 @@ class Alarm:
             if pin is not None
         }
         self._outputs: dict[Light, TimedOutput] = {}
-        self._wake = threading.Condition()
+        self._wake = timing.condition()
         self._signal: tuple[Signal, float] = (Signal.OFF, 0.0)
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -206,7 +207,7 @@ class Alarm:
                     active_high=self._settings.active_high,
                     max_on_time_s=own_limit_s + ON_TIME_MARGIN_S,
                     on_trouble=lambda error: self._report(str(error)),
-                    monotonic=self._monotonic,
+                    timing=self._timing,
                 )
             except DriverUnavailable as error:
                 self._report(str(error))

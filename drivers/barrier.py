@@ -7,7 +7,6 @@ relay that moves nothing is noticed. It is available again once feedback follows
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from drivers.errors import DriverSettingsRefused, DriverUnavailable
 from drivers.gpio import InputLine, PinFactory
 from drivers.ports import Component, ComponentHealth, Emit, ReleaseEndedEarly
 from drivers.timed_output import TimedOutput
+from drivers.timing import REAL, Timing
 from model.clock import Instant
 
 log = logging.getLogger(__name__)
@@ -51,11 +51,12 @@ class Barrier:
         settings: BarrierSettings,
         factory: PinFactory,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        timing: Timing = REAL,
     ) -> None:
         self._settings = settings
         self._factory = factory
-        self._monotonic = monotonic
+        self._timing = timing
+        self._monotonic = timing.monotonic
         self._lock = threading.RLock()
         self._emit: Emit | None = None
         self._output: TimedOutput | None = None
@@ -113,7 +114,7 @@ class Barrier:
                     max_on_time_s=settings.max_on_time_s,
                     on_trouble=lambda error: self._report(str(error)),
                     on_cut=self._tell_cut,
-                    monotonic=self._monotonic,
+                    timing=self._timing,
                 )
             except DriverUnavailable as error:
                 self._report(str(error))
@@ -126,7 +127,7 @@ class Barrier:
         if self._settings.feedback_pin is None:
             return None
         try:
-            return _FeedbackWatch(self._settings, self._factory, output, self._report, self._monotonic)
+            return _FeedbackWatch(self._settings, self._factory, output, self._report, self._timing)
         except DriverUnavailable as error:
             self._report(str(error))
             return None
@@ -180,13 +181,14 @@ class _FeedbackWatch:
         factory: PinFactory,
         output: TimedOutput,
         report: Callable[[str], None],
-        monotonic: Callable[[], float],
+        timing: Timing,
     ) -> None:
         self._settings = settings
         self._output = output
         self._report = report
-        self._monotonic = monotonic
-        self._stopping = threading.Event()
+        self._monotonic = timing.monotonic
+        self._wake = timing.condition()
+        self._stopping = False
         if settings.feedback_pin is None:
             raise DriverSettingsRefused("barrier: feedback needs feedback_pin")
         self._line = InputLine(factory, settings.feedback_pin, pull_up=settings.feedback_pull_up)
@@ -194,7 +196,9 @@ class _FeedbackWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping.set()
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
         self._thread.join(STOP_WITHIN_S)
         try:
             self._line.close()
@@ -204,7 +208,7 @@ class _FeedbackWatch:
     def _run(self) -> None:
         feedback = Feedback()
         within_s = self._settings.feedback_within_s
-        while not self._stopping.wait(within_s / self.LOOKS):
+        while not self._is_stopped_within(within_s / self.LOOKS):
             try:
                 has_moved = self._line.read() is not self._settings.feedback_active_low
             except DriverUnavailable as error:
@@ -215,3 +219,7 @@ class _FeedbackWatch:
             feedback = after_look(feedback, now, is_on=self._output.is_on, has_moved=has_moved, within_s=within_s)
             if feedback.fault != before.fault:
                 self._report(feedback.fault)
+
+    def _is_stopped_within(self, duration_s: float) -> bool:
+        with self._wake:
+            return self._wake.wait_for(lambda: self._stopping, duration_s)

@@ -27,7 +27,8 @@ _BOXES: tuple[
     ((5, 7, 9, 11), (5, 7, 11, 13), (5, 9, 13, 15)),
     ((3, 5, 7, 9), (3, 5, 9, 11), (5, 7, 11, 13)),
 )
-_PLACES_MAX = 3000  # of each size
+_PLACES_MAX = 3072  # of each size
+_PLACES_STEP = 256  # see _evened
 _SCORE_MIN = 0.95  # a perfect pattern has 2, one blurred to the edge of being seen 1, noise and text 0.7 to 1.6
 _GOOD_MAX = 64  # of each size; a pattern is seen from a few places around its middle
 _APART_MODULES = (20.0, 115.0)  # between the middles of two patterns: 24 modules in version 3, 112 in version 25
@@ -158,6 +159,7 @@ def _patterns_of_size(sums: Sums, squares: Sums, boxes: Boxes, scale: int) -> It
         return
     if len(places) > _PLACES_MAX:
         places = places[np.argpartition(strength[places], -_PLACES_MAX)[-_PLACES_MAX:]]
+    places = _evened(places, strength)
     rows, columns = np.divmod(places, contrast.shape[1])
     signed = contrast[rows, columns]
     sign = np.sign(signed)
@@ -175,6 +177,16 @@ def _patterns_of_size(sums: Sums, squares: Sums, boxes: Boxes, scale: int) -> It
     for index in good:
         x, y = (float(columns[index]) + pad) * scale, (float(rows[index]) + pad) * scale
         yield _Pattern(x, y, dark_ring / 7 * scale, float(score[index]), int(sign[index]))
+
+
+def _evened(places: NDArray[np.intp], strength: Floats) -> NDArray[np.intp]:
+    """Places, with the weakest of all, which is no pattern's, repeated up to a multiple of _PLACES_STEP.
+
+    NumPy keeps up to seven buffers of each size below 1 KB for good. Were every array as long as there are places, it
+    would come to know all those sizes within some hundred visits, and keep 1.5 MB.
+    """
+    missing = -len(places) % _PLACES_STEP
+    return np.concatenate((places, np.full(missing, strength.argmin()))) if missing else places
 
 
 def _box_sums(sums: Sums, size: int, pad: int) -> Floats:

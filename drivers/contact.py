@@ -7,7 +7,6 @@ read are tried again; meanwhile the component is unavailable, and what was repor
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from drivers.debounce import Contact, after_edge, after_time, due_at
 from drivers.errors import DriverSettingsRefused, DriverUnavailable
 from drivers.gpio import InputLine, PinFactory
 from drivers.ports import Component, ComponentHealth, ContactChanged, ContactRole, Emit
+from drivers.timing import REAL, Timing
 from model.clock import Instant
 
 log = logging.getLogger(__name__)
@@ -54,15 +54,15 @@ class Contacts:
         settings: Sequence[ContactSettings],
         factory: PinFactory,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        timing: Timing = REAL,
     ) -> None:
         pins = [each.pin for each in settings]
         if len(set(pins)) != len(pins):
             raise DriverSettingsRefused(f"contacts: pins {sorted(pins)} name one pin twice")
-        self._inputs = [_Input(each, monotonic, self._edge) for each in settings]
+        self._inputs = [_Input(each, timing.monotonic, self._edge) for each in settings]
         self._factory = factory
-        self._monotonic = monotonic
-        self._wake = threading.Condition()
+        self._monotonic = timing.monotonic
+        self._wake = timing.condition()
         self._edges: deque[tuple[_Input, float, bool]] = deque(maxlen=EDGES_QUEUED_MAX)
         self._stopping = False
         self._thread: threading.Thread | None = None

@@ -29,8 +29,11 @@ OnEdge = Callable[[float, bool], None]
 class PinFactory:
     """The lines of one board. `factory` is gpiozero's own object; hand it to nobody but lines."""
 
-    def __init__(self, factory: Any, close: Callable[[], None]) -> None:
+    def __init__(
+        self, factory: Any, close: Callable[[], None], *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.factory = factory
+        self.monotonic = monotonic
         self._close = close
 
     def close(self) -> None:
@@ -94,6 +97,7 @@ class InputLine:
         """pull_up: True up, False down, None none (an external resistor)."""
         self.pin = pin
         self._ticks = TickClock()
+        self._monotonic = factory.monotonic
         self._on_edge = on_edge
         active_state = True if pull_up is None else None
         self._device: Any = _claim(
@@ -120,7 +124,7 @@ class InputLine:
 
     def _changed(self, ticks: float, state: bool) -> None:
         if self._on_edge is not None:
-            self._on_edge(self._ticks.monotonic_of(ticks, time.monotonic()), bool(state))
+            self._on_edge(self._ticks.monotonic_of(ticks, self._monotonic()), bool(state))
 
 
 class TickClock:
@@ -167,6 +171,8 @@ class WirePin(MockPin):  # type: ignore[misc]  # gpiozero has no types
     def _change_state(self, value: bool) -> bool:
         is_change: bool = super()._change_state(value)
         del self.states[:-STATES_KEPT]  # the mock keeps a history for ever
+        if is_change:
+            self._last_change = self.factory.ticks()  # its edges are stamped with this
         if is_change and self._function == "output":
             self.factory.announce(self._number, value)
         return is_change
@@ -180,11 +186,16 @@ class WirePin(MockPin):  # type: ignore[misc]  # gpiozero has no types
 class WirePinFactory(MockFactory):  # type: ignore[misc]  # gpiozero has no types
     """gpiozero's mock factory, whose pins are served on a Unix socket. See gpio_wire for what is spoken there."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         # The revision and the class are named so that no environment variable of gpiozero's decides.
         super().__init__(revision="c03114", pin_class=WirePin)
         self._pins_lock = threading.RLock()
-        self.wire = PinWire(path, self.drive, self.levels)
+        self._monotonic = monotonic
+        self.wire = PinWire(path, self.drive, self.levels, monotonic=monotonic)
+
+    def ticks(self) -> float:
+        """Now, as edges are stamped."""
+        return self._monotonic()
 
     def pin(self, name: Any, pin_class: Any = None, **options: Any) -> Any:
         with self._pins_lock:

@@ -32,8 +32,16 @@ class PinWire:
     output's level. Raises DriverUnavailable when the socket can't be made.
     """
 
-    def __init__(self, path: Path, drive: Callable[[int, bool], None], snapshot: Callable[[], dict[int, bool]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        drive: Callable[[int, bool], None],
+        snapshot: Callable[[], dict[int, bool]],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._path = path
+        self._monotonic = monotonic
         self._drive = drive
         self._snapshot = snapshot
         self._clients: dict[socket.socket, queue.Queue[bytes | None]] = {}
@@ -53,7 +61,7 @@ class PinWire:
 
     def announce(self, pin: int, level: bool) -> None:
         """Tell every client of an output's level. Returns at once; any thread."""
-        line = _line({"pin": pin, "level": int(level), "at": time.monotonic()})
+        line = _line({"pin": pin, "level": int(level), "at": self._monotonic()})
         with self._lock:
             for client in list(self._clients):
                 self._put(client, line)

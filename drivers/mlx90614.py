@@ -9,7 +9,6 @@ trouble the bus is opened anew, and health is reported once when the sensor goes
 import errno
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from drivers.i2c import I2cBus, check_bus_spec, open_bus
 from drivers.mlx90614_words import Mlx90614Variant, WordInvalid
 from drivers.ports import BurstDone, Component, ComponentHealth, Emit
 from drivers.stillness import Stillness
+from drivers.timing import REAL, Timing
 from model.clock import Instant
 from model.temperature import BurstReading, Celsius, SensorFault, ThermometerReading, ThermometerUnavailable
 
@@ -70,15 +70,15 @@ class Mlx90614:
         self,
         settings: Mlx90614Settings,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        timing: Timing = REAL,
         measure_supply: Callable[[], float] | None = None,
     ) -> None:
         self._settings = settings
-        self._monotonic = monotonic
+        self._monotonic = timing.monotonic
         self._measure_supply = measure_supply
         self._bus: I2cBus | None = None
         self._settling_s = settings.settling_time_s
-        self._wake = threading.Condition()
+        self._wake = timing.condition()
         self._waiting: int | None = None
         self._stopping = False
         self._thread: threading.Thread | None = None

@@ -58,7 +58,7 @@ class Mlx90614Twin:
         supply_v: float = 3.3,
         config_word: int = words.CONFIG_FACTORY,
         address: int = words.ADDRESS,
-        seed: int = 1,
+        random_source: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.writes: list[tuple[int, bytes]] = []
@@ -66,7 +66,7 @@ class Mlx90614Twin:
         self._address = address
         self._supply_v = supply_v
         self._eeprom = {words.EEPROM_EMISSIVITY: 0xFFFF, words.EEPROM_CONFIG: config_word}
-        self._random = random.Random(seed)
+        self._random = random_source or random.Random(1)
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._state = TwinState()

@@ -28,6 +28,11 @@ class Framer:
         self._line = bytearray()
         self._is_dropping = False
 
+    @property
+    def is_dropping(self) -> bool:
+        """Whether what comes now is dropped up to the next end."""
+        return self._is_dropping
+
     def feed(self, piece: bytes) -> Fed:
         """Take in bytes as they came; returns the codes that they completed."""
         codes, has_overflowed = [], False

@@ -7,11 +7,11 @@ thread nothing goes on.
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 
 from drivers.errors import DriverSettingsRefused, DriverUnavailable
 from drivers.gpio import OutputLine, PinFactory
+from drivers.timing import REAL, Timing
 from model.clock import Instant
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class TimedOutput:
         max_on_time_s: float,
         on_trouble: Callable[[DriverUnavailable], None] | None = None,
         on_cut: Callable[[], None] = lambda: None,
-        monotonic: Callable[[], float] = time.monotonic,
+        timing: Timing = REAL,
     ) -> None:
         """Claim the line at its inactive level. Raises DriverUnavailable, DriverSettingsRefused.
 
@@ -44,8 +44,8 @@ class TimedOutput:
         self._max_on_time_s = max_on_time_s
         self._on_trouble = on_trouble
         self._on_cut = on_cut
-        self._monotonic = monotonic
-        self._wake = threading.Condition(threading.RLock())
+        self._monotonic = timing.monotonic
+        self._wake = timing.condition()
         self._on_since: Instant | None = None
         self._off_at: Instant | None = None
         self._asked_until: Instant | None = None

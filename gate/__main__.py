@@ -13,13 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from config.guards import load_guards
 from config.problems import SettingsError
+from config.rules import parse_rules
 from config.sections import InputRole
 from config.settings import TerminalSettings, load_terminal
 from drivers.alarm import Alarm, AlarmSettings
@@ -31,7 +31,8 @@ from drivers.gpio import PinFactory, open_pin_factory
 from drivers.mlx90614 import Mlx90614, Mlx90614Settings
 from drivers.mlx90614_words import Mlx90614Variant
 from drivers.ports import Component, ContactRole, Device
-from drivers.serial_scanner import SerialScanner, SerialScannerSettings
+from drivers.serial_scanner import OpenPort, SerialScanner, SerialScannerSettings, open_port
+from drivers.timing import REAL, Timing
 from gate.core.lane import Lane
 from gate.core.settings import LaneSettings
 from gate.shell.clock_twin import TWIN, ClockTwin
@@ -43,27 +44,33 @@ from gate.shell.kiosk_desk import DeskSettings, KioskDesk
 from gate.shell.link_to_centre import LINK, LinkToCentre
 from gate.shell.log_queue import start_logging
 from gate.shell.records import LAST_GOOD_TIME, Duty, read_duty
+from gate.shell.rules_on_hand import RulesOnHand
+from gate.shell.sealed_parts import SealedParts
 from gate.shell.service_manager import tell
+from gate.shell.signed_set import DIRECTORY_REFUSED, RulesUnreadable, SetReader, SetReceiver, load_last_set
 from gate.shell.terminal import Terminal
 from gate.shell.terminal_parts import Devices
+from gate.shell.visitor_desk import Seal, VisitorSettings
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
 from journal.errors import JournalError, JournalUnavailable
 from journal.late import AnyJournal, LateJournal
 from journal.store import Journal
 from model.clock import ClockTrust
+from model.identities import VisitNumber
 from model.rule_set import RuleSet
 from model.temperature import Site
 from model.version import VERSION
+from model.visitors import VisitorRegistration
 from mqtt.errors import BusError
 from mqtt.identity import Credentials
 from mqtt.link import LinkSettings
 from mqtt.topics import Address
 from passes.directory import DirectoryDocument
-from passes.directory_file import load_last_good
-from passes.errors import PassError
+from passes.errors import KeyFileRefused, PassError
 from passes.key_files import load_public_key
 from passes.keys import KeyList, accept_key_list
+from passes.visitor_sealed import PUBLIC_KEY_FILE, load_visitors_public_key, seal_registration
 
 log = logging.getLogger("gate")
 
@@ -135,9 +142,15 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
     try:
         journal.open_first()
         opened = _what_it_says(journal.opened)
-        held = _load_directory(settings, keys)
+        sets = SetReader(_read_rules, identity.community)
+        last, why_refused = load_last_set(_directory_path(settings), keys=keys, reader=sets)
+        held = last.document if last is not None else None
         clock = _clock(settings, _last_good_time(opened, held, keys))
-        centre = _link(settings, journal, clock, keys, held)
+        receiver = SetReceiver(keys=keys, reader=sets, held=last, path=_directory_path(settings), clock=clock)
+        centre = _link(settings, journal, clock, receiver)
+        on_hand = RulesOnHand(rules)
+        if last is not None:
+            on_hand.replace(last.rules, last.document.directory.issued_at)
         commits = Commits(journal, on_appended=centre.wake if centre is not None else lambda: None)
         pins = open_pin_factory(settings.gpio.pin_factory)
         directory = held.directory if held is not None else None
@@ -145,12 +158,16 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
         lane = Lane(
             duty=duty.guard if duty is not None else None,
             settings=lane_settings(settings),
-            rules=rules,
+            rules=on_hand.at(clock.now()),
             directory=directory,
             clock_trust=clock.trust,
-            lost={LINK: "connecting" if centre is not None else "not_configured"},
+            lost={
+                LINK: "connecting" if centre is not None else "not_configured",
+                **({DIRECTORY_REFUSED: why_refused} if why_refused else {}),
+            },
         )
-        desk = _kiosk_desk(settings, lane=lane, clock=clock, journal=journal, held=held, duty=duty)
+        sealed = SealedParts()
+        desk = _kiosk_desk(settings, sealed=sealed, lane=lane, clock=clock, journal=journal, held=held, duty=duty)
         if desk is not None and centre is not None:
             centre.on_directory = desk.offer_directory
         terminal = Terminal(
@@ -164,8 +181,10 @@ async def _serve(settings: TerminalSettings, rules: RuleSet, keys: KeyList) -> i
             commits=commits,
             devices=make_devices(settings, pins),
             bus=centre,
+            rules=on_hand,
             screens=desk,
             on_alive=lambda: tell("WATCHDOG=1"),
+            sealed=sealed,
         )
         journal.on_opened = lambda late: terminal.post(_what_it_says(late))
         terminal.post(opened)
@@ -218,6 +237,7 @@ def _clock(settings: TerminalSettings, last_good: datetime) -> WallClock:
 def _kiosk_desk(
     settings: TerminalSettings,
     *,
+    sealed: SealedParts,
     lane: Lane,
     clock: WallClock,
     journal: AnyJournal,
@@ -234,8 +254,27 @@ def _kiosk_desk(
         socket_path=settings.kiosk_socket(),
         guards_file=GuardsFile(guards_path, partial(_guards, guards_path)) if guards_path is not None else None,
         private=load_device_key(bus_key) if bus_key is not None else None,
+        visitors=VisitorSettings(seal=_visitors_seal(settings), sealed=sealed),
     )
     return KioskDesk(desk, lane=lane, clock=clock, journal=journal, held=held, duty=duty)
+
+
+def _visitors_seal(settings: TerminalSettings) -> Seal | None:
+    """Seals to the centre's key; None where it was not provisioned: then this gate registers no visitors."""
+    path = settings.keys.key_list_path.with_name(PUBLIC_KEY_FILE)
+    try:
+        public = load_visitors_public_key(path)
+    except KeyFileRefused as error:
+        log.warning("visitors_not_registered why=%s", error)
+        return None
+    identity = settings.identity
+
+    def seal(registration: VisitorRegistration, number: VisitNumber) -> str:
+        return seal_registration(
+            registration, public, community=identity.community, device=identity.device, number=number
+        )
+
+    return seal
 
 
 def _guards(path: Path) -> list[GuardAccount]:
@@ -286,8 +325,10 @@ def _scanners(settings: TerminalSettings) -> frozenset[str]:
     return frozenset(component.value for component, scanner in mounted if scanner is not None)
 
 
-def make_devices(settings: TerminalSettings, pins: PinFactory) -> Devices:
-    """The drivers that the settings name."""
+def make_devices(
+    settings: TerminalSettings, pins: PinFactory, *, timing: Timing = REAL, open_port: OpenPort = open_port
+) -> Devices:
+    """The drivers that the settings name. timing, open_port: other than this machine's, for a lane in virtual time."""
     others: list[Device] = []
     if settings.serial_scanner is not None:
         serial = settings.serial_scanner
@@ -299,7 +340,9 @@ def make_devices(settings: TerminalSettings, pins: PinFactory) -> Devices:
                     prefix=serial.prefix.encode(),
                     suffix=serial.suffix.encode(),
                     repeat_window_s=serial.repeat_window_s,
-                )
+                ),
+                monotonic=timing.monotonic,
+                open_port=open_port,
             )
         )
     if settings.camera_scanner is not None:
@@ -328,17 +371,18 @@ def make_devices(settings: TerminalSettings, pins: PinFactory) -> Devices:
                     for contact in settings.contacts
                 ],
                 pins,
+                timing=timing,
             )
         )
     return Devices(
-        thermometer=_thermometer(settings),
-        barrier=_barrier(settings, pins),
-        alarm=_alarm(settings, pins),
+        thermometer=_thermometer(settings, timing),
+        barrier=_barrier(settings, pins, timing),
+        alarm=_alarm(settings, pins, timing),
         others=others,
     )
 
 
-def _thermometer(settings: TerminalSettings) -> Mlx90614 | None:
+def _thermometer(settings: TerminalSettings, timing: Timing) -> Mlx90614 | None:
     wanted = settings.thermometer
     if wanted is None:
         return None
@@ -352,11 +396,12 @@ def _thermometer(settings: TerminalSettings) -> Mlx90614 | None:
             settling_time_s=wanted.settling_time_s,
             poll_interval_s=wanted.poll_interval_s,
             address=wanted.address,
-        )
+        ),
+        timing=timing,
     )
 
 
-def _barrier(settings: TerminalSettings, pins: PinFactory) -> Barrier | None:
+def _barrier(settings: TerminalSettings, pins: PinFactory, timing: Timing = REAL) -> Barrier | None:
     wanted = settings.barrier
     if wanted is None:
         return None
@@ -369,10 +414,11 @@ def _barrier(settings: TerminalSettings, pins: PinFactory) -> Barrier | None:
             feedback_within_s=wanted.feedback_within_s,
         ),
         pins,
+        timing=timing,
     )
 
 
-def _alarm(settings: TerminalSettings, pins: PinFactory) -> Alarm | None:
+def _alarm(settings: TerminalSettings, pins: PinFactory, timing: Timing = REAL) -> Alarm | None:
     wanted = settings.alarm
     if wanted.green_pin is None and wanted.red_pin is None and wanted.buzzer_pin is None:
         return None
@@ -385,6 +431,7 @@ def _alarm(settings: TerminalSettings, pins: PinFactory) -> Alarm | None:
             signal_time_s=wanted.max_on_time_s,
         ),
         pins,
+        timing=timing,
     )
 
 
@@ -397,16 +444,11 @@ def _load_keys(settings: TerminalSettings) -> KeyList:
     return accept_key_list(document, root_public=root, community=settings.identity.community)
 
 
-def _load_directory(settings: TerminalSettings, keys: KeyList) -> DirectoryDocument | None:
-    path = _directory_path(settings)
+def _read_rules(text: bytes) -> RuleSet:
     try:
-        return load_last_good(path, keys=keys, community=settings.identity.community)
-    except (PassError, OSError) as error:
-        # The gate works on without one: passes are then unknown and the guard decides, until the centre sends it.
-        log.error("directory_refused why=%s", error)
-        with suppress(OSError):  # the disk that can't be read may not take a new name either
-            path.rename(path.with_suffix(".refused"))
-        return None
+        return parse_rules(text, Path("signed rules"))
+    except SettingsError as error:
+        raise RulesUnreadable(str(error)) from error
 
 
 def _directory_path(settings: TerminalSettings) -> Path:
@@ -423,8 +465,7 @@ def _link(
     settings: TerminalSettings,
     journal: AnyJournal,
     clock: WallClock,
-    keys: KeyList,
-    held: DirectoryDocument | None,
+    sets: SetReceiver,
 ) -> LinkToCentre | None:
     bus = settings.bus
     if not bus.enabled or bus.ca_path is None or bus.certificate_path is None or bus.key_path is None:
@@ -439,10 +480,7 @@ def _link(
         address=Address(compound=settings.identity.compound, device=settings.identity.device),
         journal=journal,
         clock=clock,
-        keys=keys,
-        community=settings.identity.community,
-        held=held,
-        directory_path=_directory_path(settings),
+        sets=sets,
     )
 
 

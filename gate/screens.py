@@ -11,7 +11,10 @@ message is ever logged.
 from enum import Enum
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from model.services import ServiceReason
+from model.visit_numbers import parts_of, visit_number
 
 MAX_LINE_BYTES: Final = 64 * 1024
 MAX_PEOPLE: Final = 9
@@ -25,6 +28,17 @@ Token = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 People = Annotated[int, Field(ge=1, le=MAX_PEOPLE)]
 Number = Annotated[int, Field(ge=0, lt=2**53)]
 ShortText = Annotated[str, Field(max_length=200)]
+
+
+def _as_slip(typed: str) -> str:
+    parts = parts_of(typed)
+    if parts is None:
+        raise ValueError("expected a visit's number as it stands on the slip: 3-28-014-1")
+    return visit_number(parts)
+
+
+SlipNumber = Annotated[str, Field(max_length=16), AfterValidator(_as_slip)]
+"""A visit's number, as people type it; in its own form once it is read."""
 
 
 class Message(BaseModel):
@@ -115,7 +129,8 @@ class VisitShown(Message):
 
     stage: visiting, recording, with_guard, passing or closing. reason: of the decision, or what the guard is asked.
     mask_missing: the guard said so, and the visit waits. purpose: what the guard said that this way out is for.
-    is_confirmable: a guard's word is enough to let this person through. vehicle: None for people on foot.
+    is_confirmable: a guard's word is enough to let this person through. vehicle: None for people on foot. visitor: the
+    number of a registered visitor.
     """
 
     number: Number
@@ -137,6 +152,7 @@ class VisitShown(Message):
     other_codes: Number = 0
     purpose: Code | None = None
     is_confirmable: bool = True
+    visitor: str | None = None
     left: Progress | None = None
     vehicle: VehicleShown | None = None
 
@@ -190,7 +206,11 @@ class BarrierShown(Message):
 
 
 class GateShown(Message):
-    """The gate itself. mode: ready, alone (no centre), guard_only (no automatic opening) or way_free."""
+    """The gate itself. mode: ready, alone (no centre), guard_only (no automatic opening) or way_free.
+
+    visitors, deliveries: what the rules do with them: turned_back, at_the_gate or registered. services: whom a guard
+    may let through.
+    """
 
     device: str
     gate_number: Number
@@ -206,6 +226,9 @@ class GateShown(Message):
     directory_age_s: Number | None
     backlog: Number
     journal_used_percent: Number
+    visitors: Code = "registered"
+    deliveries: Code = "registered"
+    services: tuple[Code, ...] = tuple(each.value for each in ServiceReason)
 
 
 class ScreenState(Message):
@@ -386,6 +409,39 @@ class FindHousehold(Message):
     pass_id: Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")] = ""
 
 
+class RegisterVisitor(Message):
+    """Register somebody from outside. What is typed is sealed to the centre at once, and kept nowhere else.
+
+    name, id_number, phone: left out where the rules let nobody in.
+    """
+
+    kind: Literal["register_visitor"] = "register_visitor"
+    token: Token
+    household: Annotated[int, Field(ge=1, lt=2**31)]
+    purpose: Literal["family", "care", "work", "delivery", "other"]
+    name: Annotated[str, Field(max_length=80, repr=False)] = ""
+    id_number: Annotated[str, Field(max_length=40, repr=False)] = ""
+    phone: Annotated[str, Field(max_length=40, repr=False)] = ""
+
+
+class SeeVisitorLeave(Message):
+    """A visitor goes again. At a lane that leads out this begins their passage."""
+
+    kind: Literal["visitor_leaves"] = "visitor_leaves"
+    token: Token
+    slip: SlipNumber
+
+
+class LogDelivery(Message):
+    """Something was brought for a household, or is no longer at the gate."""
+
+    kind: Literal["delivery"] = "delivery"
+    token: Token
+    household: Annotated[int, Field(ge=1, lt=2**31)]
+    what: Literal["meal", "parcel", "food", "medicine", "other"]
+    step: Literal["left", "fetched", "brought"]
+
+
 Order = Annotated[
     SignIn
     | SignOut
@@ -403,7 +459,10 @@ Order = Annotated[
     | ReportPart
     | FindHousehold
     | SeeVehicle
-    | SeeOutsider,
+    | SeeOutsider
+    | RegisterVisitor
+    | SeeVisitorLeave
+    | LogDelivery,
     Field(discriminator="kind"),
 ]
 
@@ -421,6 +480,8 @@ class Refusal(Enum):
     JOURNAL = "journal"  # cannot be recorded, so it is not done
     BUSY = "busy"
     INVALID = "invalid"
+    RULES = "rules"  # the community's rules do not allow it
+    NO_CENTRE_KEY = "no_centre_key"  # nothing to seal a visitor's registration to
 
 
 class Found(Message):
@@ -434,7 +495,10 @@ class Found(Message):
 
 
 class Answer(Message):
-    """What became of an order. is_done is False exactly when `why` is given."""
+    """What became of an order. is_done is False exactly when `why` is given.
+
+    slip: the number of a visit. fault: what of a registration can't be, by model.visitors.
+    """
 
     is_done: bool
     why: Refusal | None = None
@@ -442,6 +506,8 @@ class Answer(Message):
     token: Token | None = None
     found: tuple[Found, ...] = ()
     more_found: bool = False
+    slip: str | None = None
+    fault: Code | None = None
 
 
 class OrderLine(Message):

@@ -106,6 +106,7 @@ def _known_roots() -> dict[type[Exception], ExitCode]:
         ImportRefused,
         NotAllowed,
         NotFound,
+        RulesRefused,
     )  # only when something went wrong
     from config.problems import SettingsError
     from drivers.errors import DriverError
@@ -123,6 +124,7 @@ def _known_roots() -> dict[type[Exception], ExitCode]:
         BackupRefused: ExitCode.USAGE,
         NotAllowed: ExitCode.USAGE,
         NotFound: ExitCode.USAGE,
+        RulesRefused: ExitCode.USAGE,
         CenterError: ExitCode.ENVIRONMENT,
         JournalError: ExitCode.ENVIRONMENT,
         BusError: ExitCode.ENVIRONMENT,

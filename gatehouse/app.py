@@ -6,7 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from gatehouse import center_commands, guard_commands, inspection_commands, pass_commands, provision_command
+from gatehouse import (
+    center_commands,
+    guard_commands,
+    inspection_commands,
+    pass_commands,
+    provision_command,
+    rules_commands,
+)
 from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, ExitCode, say
 from gatehouse.street import command as street_command
 
@@ -86,6 +93,7 @@ app.add_typer(center_commands.app, name="center")
 app.add_typer(pass_commands.app, name="pass")
 app.add_typer(provision_command.app, name="provision")
 app.add_typer(guard_commands.app, name="guard")
+app.add_typer(rules_commands.app, name="rules")
 app.add_typer(inspection_commands.ledger_app, name="ledger")
 
 

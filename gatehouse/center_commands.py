@@ -61,7 +61,7 @@ def serve(settings: SettingsArgument) -> None:
 @app.command("import", epilog=EXAMPLES)
 def import_(
     settings: SettingsArgument,
-    folder: Annotated[Path, typer.Argument(help="folder with places.csv, households.csv, people.csv, passes.csv")],
+    folder: Annotated[Path, typer.Argument(help="folder of the CSV files, see docs/center.md")],
     as_json: JsonOption = False,
 ) -> None:
     """Bring CSV files into the register, all or nothing.

@@ -9,6 +9,7 @@ from center.app import BusSettings, CenterSettings, TlsSettings
 from config.problems import Problem, SettingsError
 from config.sections import ConfigPath
 from config.toml_files import Section, read_table, validate
+from gatehouse.published_rules import PublishedRules
 from model.identities import CommunityId
 from passes.errors import PassError
 from passes.key_files import load_public_key, load_signing_key
@@ -81,6 +82,7 @@ def load_center_settings(file: Path) -> CenterSettings:
         language=read.language,
         time_zone=read.time_zone,
         gate_certificates=dict(read.gate_certificates),
+        outing_rules=PublishedRules(read.database_url).outings,
     )
 
 

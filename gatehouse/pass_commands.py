@@ -51,6 +51,9 @@ def issue(
     colour: Annotated[str, typer.Option(help="uncoloured, green, blue, yellow, orange")] = "green",
     kind: Annotated[str, typer.Option(help="resident, household, work, visitor, vehicle, volunteer")] = "resident",
     valid_days: Annotated[int, typer.Option(min=1, max=730, help="days from now")] = 30,
+    schedule: Annotated[
+        int, typer.Option(min=0, max=65_535, help="of a work certificate: its number in schedules.csv")
+    ] = 0,
     masked_name: Annotated[str | None, typer.Option(help="such as 张*; never a full name")] = None,
     holder_key: Annotated[str | None, typer.Option(help="the phone's public key, 66 hexadecimal digits")] = None,
     qr: Annotated[Path | None, typer.Option(help="also draw the code: a .png or .svg file")] = None,
@@ -61,6 +64,11 @@ def issue(
         raise CommandTrouble(
             f"the masked name has no *, so that it may be a full one ({len(masked_name)} characters)",
             "give the family name and stars, such as 张*",
+        )
+    if (kind == "work") != (schedule > 0):
+        raise CommandTrouble(
+            "a work certificate states its shift, and no other pass does",
+            "give --kind work together with --schedule NUMBER, or neither",
         )
     key = load_signing_key(site / "keys" / "pass.key")
     record = record_for(load_key_list(Site(folder=site), CommunityId(community)), key)
@@ -76,7 +84,7 @@ def issue(
             colour=_named(Colour, colour, "colour"),
             kind=_named(PassKind, kind, "kind"),
             gates=None,
-            schedule=0,
+            schedule=schedule,
             status_index=status_index,
             flags=flags,
             valid_from=now,

@@ -12,11 +12,14 @@ from model.identities import CommunityId, CompoundId, DeviceId
 from mqtt.broker import BrokerSettings, DeviceGrant, write_configuration
 from mqtt.errors import TopicInvalid
 from mqtt.topics import CENTER_DEVICE, Address
+from passes.errors import KeyFileRefused
+from passes.visitor_sealed import create_visitors_key
 
 EXAMPLES = f"""\b
 Examples:
   gatehouse provision site /srv/xinghua --community xinghuayuan --device gate-1-in --device gate-1-out
   gatehouse provision device /srv/xinghua gate-2-in
+  gatehouse provision visitors /srv/xinghua
   gatehouse provision broker /srv/xinghua --device xinghuayuan-1/gate-1-in --out /etc/mosquitto/gatehouse
 
 {EXIT_CODES_HELP}"""
@@ -36,7 +39,7 @@ def site(
 ) -> None:
     """Make a site's folder with everything secret in it.
 
-    Authority, certificates, root, pass, visitor and directory keys, key list, vault.
+    Authority, certificates, root, pass, visitor and directory keys, key list, vault, key for visitors' data.
     """
     devices = [DeviceId(name) for name in device or []]
     made = provision_site(
@@ -46,7 +49,8 @@ def site(
         say_json({"folder": str(folder), "community": community, "devices": [CENTER_DEVICE, *devices]})
         return
     say(f"Made {folder}: authority, broker, {', '.join([CENTER_DEVICE, *devices])}.")
-    say(f"Every gate needs {made.root_public.name} and {made.key_list.name}, and its own three files of bus/DEVICE.")
+    shared = f"{made.root_public.name}, {made.key_list.name} and {made.visitors_public.name}"
+    say(f"Every gate needs {shared}, and its own three files of bus/DEVICE.")
     say(f"Keep {made.root_key} and keys/pass.key away from every network: who has them makes passes.")
 
 
@@ -59,6 +63,18 @@ def device(
     _check_is_there(Site(folder=folder).authority / "ca.key")
     credentials = add_device(Site(folder=folder), DeviceId(name), now=datetime.now(UTC))
     say(f"Made {credentials.certificate.parent}: copy its three files to {name}, then remove key.pem here.")
+
+
+@app.command(epilog=EXAMPLES)
+def visitors(folder: Annotated[Path, typer.Argument(help="the site's folder")]) -> None:
+    """Make the key to which gates seal what is typed of visitors, for a site that has none."""
+    site = Site(folder=folder)
+    _check_is_there(site.vault)
+    try:
+        create_visitors_key(site.visitors_key, site.visitors_public)
+    except KeyFileRefused as error:
+        raise CommandTrouble(str(error), "use the one that is there; a lost one comes from its backup") from None
+    say(f"Made {site.visitors_key} for the centre, and {site.visitors_public}: copy it beside keys.cose at every gate.")
 
 
 @app.command(epilog=EXAMPLES)

@@ -7,6 +7,8 @@ A folder of provisioning holds secrets; it belongs at the office and not on a ga
     keys/root.key, root.pub            signs the key list; gates pin the public half
     keys/pass.key, visitor.key, directory.key
     keys/keys.cose                     the signed key list, for every gate and the centre
+    keys/visitors.pub                  to which every gate seals what a guard types of a visitor
+    center/visitors.key                with which the centre reads it
     center/vault.json                  the centre's keys for ID numbers
 """
 
@@ -28,6 +30,7 @@ from mqtt.identity import LOOPBACK_NAMES, Credentials
 from mqtt.topics import CENTER_DEVICE
 from passes.key_files import create_signing_key, load_signing_key, save_public_key
 from passes.keys import KeyList, KeyRecord, KeyRole, SigningKey, accept_key_list, key_list_of, record_of, sign_key_list
+from passes.visitor_sealed import PRIVATE_KEY_FILE, PUBLIC_KEY_FILE, create_visitors_key
 
 BROKER_NAME = "broker"
 BROKER_TEMPLATES = Path(config.__file__).parent / "mosquitto"
@@ -70,6 +73,14 @@ class Site:
     @property
     def vault(self) -> Path:
         return self.folder / "center" / "vault.json"
+
+    @property
+    def visitors_public(self) -> Path:
+        return self.folder / "keys" / PUBLIC_KEY_FILE
+
+    @property
+    def visitors_key(self) -> Path:
+        return self.folder / "center" / PRIVATE_KEY_FILE
 
     def signing_key(self, role: str) -> Path:
         """Path of a key by its role: pass, visitor, directory."""
@@ -172,6 +183,7 @@ def _fill(
     keys = key_list_of(community, 1, now.replace(microsecond=0), records)
     site.key_list.write_bytes(sign_key_list(keys, root))
     create_vault_file(site.vault)
+    create_visitors_key(site.visitors_key, site.visitors_public)
 
 
 def _check_host(name: str) -> None:

@@ -55,6 +55,7 @@ def import_register(office: Office, folder: Path) -> tuple[Mapping[str, Mapping[
         "passes": report.passes,
     }
     counts = {name: _in_numbers(each) for name, each in tables.items()}
+    counts |= {name: {"added": rows, "changed": 0, "unchanged": 0} for name, rows in report.lists.items()}
     return counts, publish_directory(office)
 
 

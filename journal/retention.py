@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from journal.consumed import MAX_HEARD, MAX_OWN
-from journal.schema import SEQ_BITS, record_id
+from journal.schema import first_and_last, record_id
 
 TRIM_BATCH: Final = 2_000
 
@@ -30,12 +30,10 @@ def save_cursors(writer: sqlite3.Connection, acked: Mapping[int, int], heard: Se
 
 def trim_epoch(writer: sqlite3.Connection, number: int, acked_seq: int, before_s: int) -> int:
     """Delete the oldest records of an epoch: acknowledged, older than before_s, never its last. Returns how many."""
-    low, high = record_id(number, 1), record_id(number, (1 << SEQ_BITS) - 1)
-    first, last = writer.execute(
-        "SELECT MIN(id), MAX(id) FROM records WHERE id BETWEEN ? AND ?", (low, high)
-    ).fetchone()
-    if first is None:
+    ends = first_and_last(writer, number)
+    if ends is None:
         return 0
+    first, last = ends
     up_to = min(last - 1, record_id(number, acked_seq), first + TRIM_BATCH - 1)
     young = writer.execute(
         "SELECT MIN(id) FROM records WHERE id BETWEEN ? AND ? AND wall_s >= ?", (first, up_to, before_s)

@@ -98,6 +98,17 @@ def record_id(number: int, seq: int) -> int:
     return number << SEQ_BITS | seq
 
 
+def first_and_last(connection: sqlite3.Connection, number: int) -> tuple[int, int] | None:
+    """Ids of an epoch's first and last record, None when it has none; as quick in a long journal as in a short one.
+
+    Asked for together, MIN and MAX would read every row between them: SQLite goes straight to an end for one alone.
+    """
+    between = f"records WHERE id BETWEEN {record_id(number, 1)} AND {record_id(number, (1 << SEQ_BITS) - 1)}"
+    query = f"SELECT (SELECT MIN(id) FROM {between}), (SELECT MAX(id) FROM {between})"
+    first, last = connection.execute(query).fetchone()
+    return None if first is None else (first, last)
+
+
 def add_epoch(connection: sqlite3.Connection, number: int, epoch: str, acked_seq: int) -> None:
     """Write an epoch, twice, on two pages: without its epoch no record of a damaged file could prove itself."""
     connection.execute("INSERT INTO epochs VALUES(?,?,?)", (number, epoch, acked_seq))

@@ -33,6 +33,7 @@ from journal.schema import (
     PAGE_BYTES,
     SEQ_BITS,
     add_epoch,
+    first_and_last,
     from_row,
     new_epoch,
     record_id,
@@ -469,15 +470,11 @@ class Journal:
             return self._epoch_state(self._numbers[epoch], epoch).head_seq
 
     def _epoch_state(self, number: int, epoch: Epoch) -> EpochState:
-        first, last = self._file.reader.execute(
-            "SELECT MIN(id), MAX(id) FROM records WHERE id BETWEEN ? AND ?",
-            (record_id(number, 1), record_id(number, (1 << SEQ_BITS) - 1)),
-        ).fetchone()
-        mask = (1 << SEQ_BITS) - 1
-        head_seq = 0 if last is None else last & mask
+        ends = first_and_last(self._file.reader, number)
+        first_seq, head_seq = (1, 0) if ends is None else (row_id & ((1 << SEQ_BITS) - 1) for row_id in ends)
         return EpochState(
             epoch=epoch,
-            first_seq=Seq(head_seq + 1 if first is None else first & mask),
+            first_seq=Seq(first_seq),
             head_seq=Seq(head_seq),
             acked_seq=self._acked[epoch],
             is_current=epoch == self._head.epoch,

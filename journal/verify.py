@@ -5,17 +5,14 @@ acknowledged was there, and only what it has acknowledged may have been trimmed.
 compared with the centre's chain alone.
 """
 
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from journal.envelope import ZERO_HASH
-from journal.errors import JournalDamaged
-from journal.schema import COLUMNS, SEQ_BITS, check_format, from_row, record_id, sorted_errors
+from journal.reading import owner_of, read_quietly
+from journal.schema import COLUMNS, SEQ_BITS, from_row, record_id
 from model.identities import DeviceId, Epoch, Seq
 
 
@@ -59,39 +56,15 @@ def verify(path: Path) -> VerifyReport:
 
     Raises JournalDamaged when it cannot be read to its end, JournalUnavailable when the medium fails.
     """
-    if not path.is_file():
-        raise JournalDamaged(f"{path} is not there: name a journal's file")
-    with sorted_errors(path):
-        log = _log_of(path)
-        if not _has_pages(log):
-            report = _verify_file(path, "immutable=1")
-            if not _has_pages(log):
-                return report
-            # Somebody began to write meanwhile: read once more, as a neighbour.
-        try:
-            if _beside(path, "-shm").exists():
-                return _verify_file(path, "mode=ro")
-        except sqlite3.OperationalError:
-            if not _has_pages(log):
-                raise
-        # A log that nobody has open, as after a power cut. Opened here it would need a file beside it, which a
-        # read-only medium refuses and which would stay behind on any other.
-        with _copied(path) as copy:
-            return _verify_file(copy, "mode=rw")
+    return read_quietly(path, lambda connection: _report(connection, path))
 
 
-def _verify_file(path: Path, how: str) -> VerifyReport:
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, isolation_level=None)) as connection:
-        check_format(connection, path)
-        connection.execute("BEGIN")  # one snapshot while the writer goes on
-        owner = connection.execute("SELECT value FROM meta WHERE key='device'").fetchone()
-        if owner is None:
-            raise JournalDamaged(f"{path} does not say whose journal it is: keep it as it is, and ask the maintainers")
-        device = DeviceId(owner[0])
-        flaws: list[Flaw] = []
-        rows = connection.execute("SELECT number, epoch, acked_seq FROM epochs ORDER BY number").fetchall()
-        epochs = [_verify_epoch(connection, device, Epoch(epoch), n, acked, flaws) for n, epoch, acked in rows]
-        flaws += _lost_epochs(connection, {row[0] for row in rows})
+def _report(connection: sqlite3.Connection, path: Path) -> VerifyReport:
+    device = owner_of(connection, path)
+    flaws: list[Flaw] = []
+    rows = connection.execute("SELECT number, epoch, acked_seq FROM epochs ORDER BY number").fetchall()
+    epochs = [_verify_epoch(connection, device, Epoch(epoch), n, acked, flaws) for n, epoch, acked in rows]
+    flaws += _lost_epochs(connection, {row[0] for row in rows})
     return VerifyReport(device=device, epochs=tuple(epochs), flaws=tuple(flaws))
 
 
@@ -149,28 +122,3 @@ def _lost_epochs(connection: sqlite3.Connection, known: set[int]) -> Iterator[Fl
     orphans = set(range(1, (last >> SEQ_BITS) + 1 if last is not None else 1)) | set(names)
     for number in sorted(orphans - known):
         yield Flaw(epoch=Epoch(names.get(number, "?")), seq=Seq(1), what=f"the whole epoch {number} is not listed")
-
-
-@contextmanager
-def _copied(path: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="gatehouse-verify-") as folder:
-        copy = Path(folder) / path.name
-        shutil.copyfile(path, copy)
-        shutil.copyfile(_log_of(path), _log_of(copy))
-        yield copy
-
-
-def _log_of(path: Path) -> Path:
-    return _beside(path, "-wal")
-
-
-def _beside(path: Path, ending: str) -> Path:
-    resolved = path.resolve()
-    return resolved.with_name(resolved.name + ending)
-
-
-def _has_pages(log: Path) -> bool:
-    try:
-        return log.stat().st_size > 0
-    except FileNotFoundError:
-        return False

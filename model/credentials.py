@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, IntEnum, IntFlag
 
-from model.identities import CommunityId, GateNumber, GuardId, HouseholdId, KeyId, PassId
+from model.identities import CommunityId, GateNumber, GuardId, HouseholdId, KeyId, PassId, VisitNumber
 from model.services import IdentifiedWhy
+from model.visitors import VisitPurpose
 
 
 class Colour(IntEnum):
@@ -141,7 +142,21 @@ class VouchedHousehold:
 CheckedCode = VerifiedCode | RefusedCode
 """What checking a scanned code comes to."""
 
-CodeCheck = CheckedCode | VouchedHousehold
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredVisitor:
+    """No code: somebody from outside, whom a guard knows by a visit's number. Belongs to no household.
+
+    host, purpose: as registered; None for somebody on the way out.
+    """
+
+    number: VisitNumber
+    guard: GuardId
+    host: HouseholdId | None = None
+    purpose: VisitPurpose | None = None
+
+
+CodeCheck = CheckedCode | VouchedHousehold | RegisteredVisitor
 """What tells a gate who somebody is."""
 
 

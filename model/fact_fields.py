@@ -3,7 +3,16 @@
 from datetime import UTC, datetime
 from math import isfinite
 
-from model.credentials import Pass, PassKind, RefusedCode, VerifiedCode, VouchedHousehold, household_of
+from model.credentials import (
+    CodeCheck,
+    Pass,
+    PassKind,
+    RefusedCode,
+    RegisteredVisitor,
+    VerifiedCode,
+    VouchedHousehold,
+    household_of,
+)
 from model.facts import ClaimAnswer, ClaimedOuting, Facts
 from model.outings import OutingPurpose, fields_of_outing
 from model.shifts import Schedule, ScheduleId
@@ -70,7 +79,7 @@ def _schedule(facts: Facts) -> dict[str, JsonValue] | None:
     }
 
 
-def code_fields(code: VerifiedCode | RefusedCode | VouchedHousehold | None) -> dict[str, JsonValue] | None:
+def code_fields(code: CodeCheck | None) -> dict[str, JsonValue] | None:
     """What was shown, or who vouched."""
     if code is None:
         return None
@@ -82,6 +91,8 @@ def code_fields(code: VerifiedCode | RefusedCode | VouchedHousehold | None) -> d
             "pass": None,
             "household": code.household,
         }
+    if isinstance(code, RegisteredVisitor):
+        return {"verified": False, "registered_by": code.guard, "pass": None, "household": None}
     if isinstance(code, RefusedCode):
         return {
             "verified": False,
@@ -98,6 +109,17 @@ def code_fields(code: VerifiedCode | RefusedCode | VouchedHousehold | None) -> d
         "holder_step": code.holder_step,
         "needs_guard": code.needs_guard,
         "claims": _claims(code.credential),
+    }
+
+
+def visitor_fields(code: CodeCheck | None) -> dict[str, JsonValue] | None:
+    """Whom a guard registered, or let out again: by number alone."""
+    if not isinstance(code, RegisteredVisitor):
+        return None
+    return {
+        "number": code.number,
+        "host": code.host,
+        "purpose": code.purpose.value if code.purpose is not None else None,
     }
 
 

@@ -37,3 +37,6 @@ GuardId = NewType("GuardId", str)
 
 ClaimId = NewType("ClaimId", str)
 """A gate's claim of one outing: 16 lower-case hexadecimal digits, random. The same claim has the same answer."""
+
+VisitNumber = NewType("VisitNumber", str)
+"""A visitor's number as a guard writes it on a slip: 3-28-014-1. Made and read by model.visit_numbers."""

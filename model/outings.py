@@ -134,6 +134,27 @@ def may_go_out_from(rules: OutingRules, outings: Iterable[Outing], at: datetime,
     return earliest
 
 
+def exceeds_quota(rules: OutingRules, outing: Outing, others: Iterable[Outing], zone: tzinfo) -> bool:
+    """Whether this outing takes itself or a later one of the others beyond the quota, in whatever order they come.
+
+    For what gates granted without knowing of each other: of a set that exceeds the quota at least one says so when it
+    is held against those that were known before it, and of a set that keeps it none does.
+    """
+    if rules.quota is None or not counts(rules, outing):
+        return False
+    in_order = sorted(others, key=lambda other: other.started_at)
+    known = [other for other in in_order if other.started_at <= outing.started_at]
+    if may_go_out_from(rules, known, outing.started_at, zone) > outing.started_at:
+        return True
+    for later in in_order[len(known) :]:
+        at = later.started_at
+        was_allowed = may_go_out_from(rules, known, at, zone) == at
+        if was_allowed and counts(rules, later) and may_go_out_from(rules, [*known, outing], at, zone) > at:
+            return True
+        known.append(later)
+    return False
+
+
 def due_back(
     rules: OutingRules, started_at: datetime, zone: tzinfo, purpose: OutingPurpose = OutingPurpose.ORDINARY
 ) -> datetime | None:

@@ -17,6 +17,7 @@ class Reason(Enum):
     ADMITTED_VOUCHED = "admitted_vouched"  # a guard knew the household; the rules did the rest
     EMERGENCY_EXIT = "emergency_exit"  # fire, birth, illness: no quota stops it, and it is registered afterwards
     SERVICE_ADMITTED = "service_admitted"  # an ambulance, the police, a repair crew, let in by the guard
+    VISITOR_ADMITTED = "visitor_admitted"  # registered by a guard, and the rules did the rest
     GUARD_CONFIRMED = "guard_confirmed"
     GUARD_REFUSED = "guard_refused"
     # the code
@@ -48,6 +49,11 @@ class Reason(Enum):
     QUOTA_USED = "quota_used"  # the household has been out
     TOO_MANY_PEOPLE = "too_many_people"  # more than may go out together
     OUTING_UNANSWERED = "outing_unanswered"  # the centre has not said whether the household may go out
+    VISITORS_TURNED_BACK = "visitors_turned_back"
+    VISITORS_AT_THE_GATE = "visitors_at_the_gate"  # whoever they visit comes out to them
+    DELIVERIES_TURNED_BACK = "deliveries_turned_back"
+    DELIVERIES_AT_THE_GATE = "deliveries_at_the_gate"  # handed over there
+    HOST_ISOLATED = "host_isolated"  # nobody visits a household in isolation
     TEMPERATURE_HIGH = "temperature_high"
     TEMPERATURE_INDETERMINATE = "temperature_indeterminate"
     QUESTION_ANSWERED_YES = "question_answered_yes"

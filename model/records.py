@@ -17,9 +17,10 @@ from model.fact_fields import (
     temperature_fields,
     timed_fields,
     utc_text,
+    visitor_fields,
 )
 from model.facts import Facts
-from model.identities import ClaimId, Epoch, GuardId, HouseholdId, PassId, Seq, VisitId
+from model.identities import ClaimId, Epoch, GuardId, HouseholdId, PassId, Seq, VisitId, VisitNumber
 from model.reasons import Reason
 from model.rule_set import RuleSet
 from model.rules import Decision
@@ -27,6 +28,7 @@ from model.services import ServiceReason
 from model.temperature import TemperatureJudgement
 from model.vehicle_check import occupants_of
 from model.vehicle_fields import vehicle_fields
+from model.visitors import DeliveryKind, DeliveryStep, VisitorStep, VisitPurpose
 
 
 class VisitStep(Enum):
@@ -56,12 +58,20 @@ class ConsumedCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What was brought, and for whom."""
+
+    recipient: HouseholdId
+    kind: DeliveryKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRecord:
     """A decision with all its inputs. referred_for: what the guard was asked about, when a guard decided.
 
     guard: who decided, admitted or looked at the card; None for the rules and for the key switch. service: whom a guard
     let in without a pass. superseded: judgements that a later one of the same person replaced, after the first of them.
-    mask_was_missing: the visit was held until one was put on.
+    mask_was_missing: the visit was held until one was put on. delivery: what was turned back, with whom it was for.
     """
 
     visit: VisitId
@@ -77,6 +87,7 @@ class DecisionRecord:
     service: ServiceReason | None = None
     superseded: tuple[TemperatureJudgement, ...] = ()
     mask_was_missing: bool = False
+    delivery: Delivery | None = None
 
 
 class PassageEnd(Enum):
@@ -200,6 +211,26 @@ class JournalReplacedRecord:
     how: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitorRecord:
+    """A guard registered a visitor, or saw one leave. What was typed goes with it, sealed: the personal part."""
+
+    number: VisitNumber
+    step: VisitorStep
+    guard: GuardId
+    host: HouseholdId | None = None
+    purpose: VisitPurpose | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRecord:
+    """Something was left at the gate, or is no longer there."""
+
+    delivery: Delivery
+    step: DeliveryStep
+    guard: GuardId
+
+
 Record = (
     DecisionRecord
     | PassageRecord
@@ -212,6 +243,8 @@ Record = (
     | DutyRecord
     | LookupRecord
     | JournalReplacedRecord
+    | VisitorRecord
+    | DeliveryRecord
 )
 
 
@@ -265,6 +298,16 @@ def fields_of(record: Record) -> tuple[str, dict[str, JsonValue]]:
                 "hash": record.hash,
                 "how": record.how,
             }
+        case VisitorRecord():
+            return "visitor", {
+                "number": record.number,
+                "step": record.step.value,
+                "host": record.host,
+                "purpose": record.purpose.value if record.purpose is not None else None,
+                "guard": record.guard,
+            }
+        case DeliveryRecord():
+            return "delivery", {**_delivery(record.delivery), "step": record.step.value, "guard": record.guard}
         case _:
             assert_never(record)
 
@@ -315,7 +358,13 @@ def _decision(record: DecisionRecord) -> dict[str, JsonValue]:
         "possible_at": utc_text(record.decision.possible_at),
         "due_back": utc_text(record.decision.due_back),
         "vehicle": vehicle_fields(facts),
+        "visitor": visitor_fields(facts.code),
+        "delivery": _delivery(record.delivery) if record.delivery is not None else None,
     }
+
+
+def _delivery(delivery: Delivery) -> dict[str, JsonValue]:
+    return {"recipient": delivery.recipient, "what": delivery.kind.value}
 
 
 def _steps(steps: tuple[StepDone, ...]) -> list[JsonValue]:

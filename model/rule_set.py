@@ -29,6 +29,7 @@ class Check(Enum):
     PASSBACK = "passback"  # the same pass did not just go the same way
     ISOLATION = "isolation"
     COLOUR = "colour"
+    OUTSIDER = "outsider"  # visitors may come in here, and to this household
     CURFEW = "curfew"
     WORK = "work"  # a work certificate, and this is a time at which its holder works
     OUTING = "outing"  # the household's quota

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from model.credentials import RefusalDetail, RefusedCode, VouchedHousehold
+from model.credentials import RefusalDetail, RefusedCode, RegisteredVisitor, VouchedHousehold
 from model.directory import Isolation, PassStatus
 from model.facts import ClaimAnswer, Facts
 from model.outings import OutingPurpose, due_back
+from model.outsiders import outsider_check, visitor_checks
 from model.passback import PassbackMode, is_passed_back
 from model.passing import Direction
 from model.reasons import Outcome, Reason
@@ -93,7 +94,11 @@ def decide(facts: Facts, rules: RuleSet) -> Decision:
     """Apply the rules to the facts; total and pure."""
     if is_emergency_exit(facts):
         return Decision(outcome=Outcome.GRANTED, reason=Reason.EMERGENCY_EXIT, check=None, is_watched=True)
-    for check in _order(facts, rules):
+    # An outing that was not claimed yet is asked for when nothing else is in the way: a fever must not hide behind it.
+    order = [check for check in _order(facts, rules) if facts.outing is not None or check is not Check.OUTING]
+    if facts.outing is None and Check.OUTING in rules.checks:
+        order.append(Check.OUTING)
+    for check in order:
         found = _found(check, facts, rules)
         if found is None:
             continue
@@ -107,6 +112,8 @@ def decide(facts: Facts, rules: RuleSet) -> Decision:
     reason = Reason.ADMITTED_WATCHED if is_watched else Reason.ADMITTED
     if isinstance(facts.code, VouchedHousehold):
         reason = Reason.ADMITTED_VOUCHED
+    elif isinstance(facts.code, RegisteredVisitor):
+        reason = Reason.VISITOR_ADMITTED
     return Decision(
         outcome=Outcome.GRANTED, reason=reason, check=None, is_watched=is_watched, due_back=_due_back(facts, rules)
     )
@@ -130,11 +137,9 @@ def is_emergency_exit(facts: Facts) -> bool:
 
 def wants_claim(facts: Facts, rules: RuleSet) -> bool:
     """Whether the centre must be asked for this outing before anything is decided: all else lets it pass."""
-    if facts.outing is not None or Check.OUTING not in rules.checks or not counts_as_outing(facts, rules):
+    if facts.outing is not None or not counts_as_outing(facts, rules):
         return False
-    if is_emergency_exit(facts) or facts.at is None:
-        return False
-    return decide(facts, rules).reason is Reason.OUTING_UNANSWERED and _granted_by_all_but(Check.OUTING, facts, rules)
+    return decide(facts, rules).reason is Reason.OUTING_UNANSWERED
 
 
 def outcome_of(reason: Reason, rules: RuleSet) -> Outcome:
@@ -158,6 +163,8 @@ def _order(facts: Facts, rules: RuleSet) -> tuple[Check, ...]:
 
     Its visit ends before anything else was asked: "never measured" would refer a forged code to a guard.
     """
+    if isinstance(facts.code, RegisteredVisitor) and facts.vehicle is None:
+        return visitor_checks(facts.direction, rules)
     first: tuple[Check, ...] = ()
     everybody = (facts, *occupants_of(facts))
     if any(isinstance(each.code, RefusedCode) for each in everybody):
@@ -168,7 +175,7 @@ def _order(facts: Facts, rules: RuleSet) -> tuple[Check, ...]:
         # A guard's word is no way round an isolation, even where the rules leave that check out.
         first = (Check.ISOLATION,)
     if facts.vehicle is not None:
-        first = (*first, Check.VEHICLE)
+        first = (*first, Check.VEHICLE, Check.OUTSIDER)
     return (*first, *rules.checks, *_ALWAYS_JUDGED)
 
 
@@ -182,11 +189,19 @@ def _found(check: Check, facts: Facts, rules: RuleSet) -> Finding:
         *((facts,) if facts.code is not None else ()),
         *(each for each in occupants_of(facts) if each not in ours),
     )
-    return next((found for each in judged if (found := _CHECKS[check](each, rules)) is not None), None)
+    return next(
+        (
+            found
+            for each in judged
+            if _is_judged_by(check, each, rules) and (found := _CHECKS[check](each, rules)) is not None
+        ),
+        None,
+    )
 
 
-def _granted_by_all_but(left_out: Check, facts: Facts, rules: RuleSet) -> bool:
-    return all(_found(check, facts, rules) is None for check in _order(facts, rules) if check is not left_out)
+def _is_judged_by(check: Check, facts: Facts, rules: RuleSet) -> bool:
+    """A visitor in a vehicle is a visitor: most checks are about households and their passes."""
+    return not isinstance(facts.code, RegisteredVisitor) or check in visitor_checks(facts.direction, rules)
 
 
 def _possible_at(facts: Facts, rules: RuleSet) -> datetime | None:
@@ -231,7 +246,7 @@ def _check_pass(facts: Facts, rules: RuleSet) -> Reason | None:
         return Reason.NO_CODE
     if isinstance(facts.code, RefusedCode):
         return _REFUSALS[facts.code.detail]
-    if isinstance(facts.code, VouchedHousehold):
+    if isinstance(facts.code, (VouchedHousehold, RegisteredVisitor)):
         return None  # a person looked; what the household may do is judged by the checks that follow
     if facts.code.credential.community != rules.community:
         return Reason.OTHER_COMMUNITY
@@ -317,6 +332,7 @@ _CHECKS: Mapping[Check, Callable[[Facts, RuleSet], Finding]] = {
     Check.PASSBACK: passback_check,
     Check.ISOLATION: _check_isolation,
     Check.COLOUR: _check_colour,
+    Check.OUTSIDER: outsider_check,
     Check.CURFEW: curfew_check,
     Check.WORK: work_check,
     Check.OUTING: outing_check,

@@ -2,6 +2,7 @@
 
 7,000 households and 20,000 passes make 19 kB: two bits for each pass; for each household, in ascending order, the
 distance to the one before (one byte mostly) and one byte of state (colour in the low half, isolation in the high half).
+With it travels the text of the community's rules, so that both have one version, one signature and one age.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,13 +18,19 @@ from passes.claims import STATUS_INDEX_LIMIT
 from passes.documents import DocumentKind, open_document, require_in_force
 from passes.errors import DocumentFault, DocumentRefused, EncodingInvalid
 from passes.keys import KeyList, KeyRole, SigningKey
+from passes.rule_entries import schedules_in, schedules_out, windows_in, windows_out
 
 MAX_DIRECTORY_BYTES = 4 * 1024 * 1024
 """Ten times a directory of 20,000 households with its sealed part."""
 MAX_HOUSEHOLDS = 100_000
 MAX_STATUS_BYTES = (STATUS_INDEX_LIMIT + 1) // 4
+MAX_RULES_TEXTS = 8
+"""The rules in force, and those that are to come."""
+MAX_RULES_TEXT_BYTES = 64 * 1024
 
-_KIND, _COMMUNITY, _VERSION, _ISSUED_AT, _STATUSES, _DISTANCES, _STATES, _SEALED = range(8)
+_KIND, _COMMUNITY, _VERSION, _ISSUED_AT, _STATUSES, _DISTANCES, _STATES, _SEALED, _RULES, _WINDOWS, _SCHEDULES = range(
+    11
+)
 _HOUSEHOLD_LIMIT = 2**31 - 1
 _NUMBER_LIMIT = 2**32 - 1
 _ISOLATION_SHIFT = 4
@@ -32,14 +39,21 @@ _COLOUR_MASK = 0x0F
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryDocument:
-    """A verified directory with the bytes it came from. sealed: see passes.sealed; None when it has no such part."""
+    """A verified directory with the bytes it came from. sealed: see passes.sealed; None when it has no such part.
+
+    rules_texts: the community's rules as they were published, those in force and those to come; none from a centre that
+    has published none.
+    """
 
     directory: Directory
     sealed: bytes | None
     encoded: bytes
+    rules_texts: tuple[bytes, ...] = ()
 
 
-def sign_directory(directory: Directory, key: SigningKey, sealed: bytes | None = None) -> bytes:
+def sign_directory(
+    directory: Directory, key: SigningKey, sealed: bytes | None = None, rules_texts: Sequence[bytes] = ()
+) -> bytes:
     """The directory as a signed document; the issuing moment loses its fraction of a second.
 
     Raises EncodingInvalid when it would not be taken, DocumentRefused when it is too large.
@@ -56,6 +70,12 @@ def sign_directory(directory: Directory, key: SigningKey, sealed: bytes | None =
     }
     if sealed is not None:
         content[_SEALED] = sealed
+    if directory.windows:
+        content[_WINDOWS] = windows_out(directory.windows)
+    if directory.schedules:
+        content[_SCHEDULES] = schedules_out(directory.schedules.values())
+    if rules_texts:
+        content[_RULES] = list(rules_texts)
     payload = cbor.encode(content)
     _read(payload)
     encoded = key.sign(payload)
@@ -68,13 +88,13 @@ def open_directory(encoded: bytes, *, keys: KeyList, community: CommunityId) -> 
     _require_size(encoded)
     payload, record = open_document(encoded, keys=keys, role=KeyRole.DIRECTORY)
     try:
-        directory, sealed = _read(payload)
+        directory, sealed, rules_texts = _read(payload)
     except EncodingInvalid as error:
         raise DocumentRefused(DocumentFault.MALFORMED, str(error)) from error
     if directory.community != community:
         raise DocumentRefused(DocumentFault.OTHER_COMMUNITY, "a directory of another community")
     require_in_force(record, directory.issued_at)
-    return DirectoryDocument(directory=directory, sealed=sealed, encoded=encoded)
+    return DirectoryDocument(directory=directory, sealed=sealed, encoded=encoded, rules_texts=rules_texts)
 
 
 def pack_statuses(statuses: Mapping[int, PassStatus]) -> bytes:
@@ -85,7 +105,7 @@ def pack_statuses(statuses: Mapping[int, PassStatus]) -> bytes:
     return bytes(packed)
 
 
-def _read(payload: bytes) -> tuple[Directory, bytes | None]:
+def _read(payload: bytes) -> tuple[Directory, bytes | None, tuple[bytes, ...]]:
     # Entries beyond those known are passed over: an older gate must be able to take a newer centre's directory.
     content = cbor.as_map(cbor.decode(payload))
     cbor.as_int(content.get(_KIND), DocumentKind.DIRECTORY, DocumentKind.DIRECTORY)
@@ -100,9 +120,19 @@ def _read(payload: bytes) -> tuple[Directory, bytes | None]:
         issued_at=datetime.fromtimestamp(cbor.as_int(content.get(_ISSUED_AT), 0, _NUMBER_LIMIT), UTC),
         statuses=statuses,
         households=MappingProxyType(dict(_entries(distances, states))),
+        windows=MappingProxyType(windows_in(content.get(_WINDOWS, []))),
+        schedules=MappingProxyType(schedules_in(content.get(_SCHEDULES, []))),
     )
     sealed = content.get(_SEALED)
-    return directory, None if sealed is None else cbor.as_bytes(sealed)
+    rules_texts = tuple(_rules_text(each) for each in cbor.as_list(content.get(_RULES, ()), MAX_RULES_TEXTS))
+    return directory, None if sealed is None else cbor.as_bytes(sealed), rules_texts
+
+
+def _rules_text(value: object) -> bytes:
+    text = cbor.as_bytes(value)
+    if not 0 < len(text) <= MAX_RULES_TEXT_BYTES:
+        raise EncodingInvalid(f"expected rules of at most {MAX_RULES_TEXT_BYTES} bytes")
+    return text
 
 
 def _entries(distances: Sequence[object], states: bytes) -> Iterator[tuple[HouseholdId, HouseholdEntry]]:

@@ -1,5 +1,6 @@
 """A directory in chunks, each signed for itself, and the assembler that takes them in any order."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -33,6 +34,13 @@ class ChunkTaken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkHeld:
+    """A chunk of the very document that is held: nothing new, and nothing wrong."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkRefused:
     """A chunk was not taken, or completed a document that was not taken; the held directory stays."""
 
@@ -47,7 +55,7 @@ class DirectoryComplete:
     document: DirectoryDocument
 
 
-ChunkOutcome = ChunkTaken | ChunkRefused | DirectoryComplete
+ChunkOutcome = ChunkTaken | ChunkHeld | ChunkRefused | DirectoryComplete
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,17 +94,32 @@ class DirectoryAssembler:
     Only a version newer than the held one is ever taken. `keys` may be replaced when a newer key list arrives.
     """
 
-    def __init__(self, *, keys: KeyList, community: CommunityId, held_version: int = 0) -> None:
-        """held_version: of the last good directory, 0 without one."""
+    def __init__(
+        self,
+        *,
+        keys: KeyList,
+        community: CommunityId,
+        held: DirectoryDocument | None = None,
+        require: Callable[[DirectoryDocument], None] = lambda document: None,
+    ) -> None:
+        """held: the last good directory. require: raises DocumentRefused for a whole document that is not to be taken;
+        the held one then stays.
+        """
         self.keys = keys
-        self.held_version = held_version
+        self.held_version = held.directory.version if held is not None else 0
+        self._held_digest = sha256(held.encoded).digest() if held is not None else b""
+        self._require = require
         self._community = community
         self._unfinished: dict[tuple[int, bytes], _Unfinished] = {}
 
     def offer(self, raw: bytes, now: datetime) -> ChunkOutcome:
         """Take one chunk as it came from the bus; total. now: aware UTC, for the signing key's time."""
         try:
-            return self._take(self._open(raw, now))
+            chunk = self._open(raw, now)
+            if chunk.version == self.held_version and chunk.digest == self._held_digest:
+                return ChunkHeld(version=chunk.version)
+            self._require_newer(chunk)
+            return self._take(chunk)
         except DocumentRefused as refusal:
             return ChunkRefused(fault=refusal.fault, explanation=str(refusal))
 
@@ -111,9 +134,14 @@ class DirectoryAssembler:
             raise DocumentRefused(DocumentFault.MALFORMED, str(error)) from error
         if chunk.community != self._community:
             raise DocumentRefused(DocumentFault.OTHER_COMMUNITY, "a directory of another community")
-        if chunk.version <= self.held_version:
-            raise DocumentRefused(DocumentFault.NOT_NEWER, f"version {chunk.version}, held is {self.held_version}")
         return chunk
+
+    def _require_newer(self, chunk: _Chunk) -> None:
+        if chunk.version < self.held_version:
+            raise DocumentRefused(DocumentFault.NOT_NEWER, f"version {chunk.version}, held is {self.held_version}")
+        if chunk.version == self.held_version:
+            # A centre restored from a backup gives its numbers again.
+            raise DocumentRefused(DocumentFault.VERSION_REUSED, f"another document is held as version {chunk.version}")
 
     def _take(self, chunk: _Chunk) -> ChunkOutcome:
         unfinished = self._find_or_begin(chunk)
@@ -149,7 +177,8 @@ class DirectoryAssembler:
         document = open_directory(encoded, keys=self.keys, community=self._community)
         if document.directory.version != unfinished.version:
             raise DocumentRefused(DocumentFault.MALFORMED, "the document has another version than its chunks")
-        self.held_version = unfinished.version
+        self._require(document)
+        self.held_version, self._held_digest = unfinished.version, digest
         self._unfinished = {key: value for key, value in self._unfinished.items() if key[0] > self.held_version}
         return document
 

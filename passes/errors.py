@@ -42,6 +42,8 @@ class DocumentFault(Enum):
     OTHER_COMMUNITY = "other_community"
     NOT_NEWER = "not_newer"
     DIGEST_MISMATCH = "digest_mismatch"  # the chunks do not make the document that each of them names
+    VERSION_REUSED = "version_reused"  # another document under the number of the held one
+    RULES_INVALID = "rules_invalid"  # the rules that travel with it can't be read here
 
 
 class DocumentRefused(PassError):

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from center.clock import from_ms
 from center.errors import ReasonMissing
@@ -20,6 +20,7 @@ class Action(Enum):
     PASS_REVOKED = "pass_revoked"
     REGISTER_IMPORTED = "register_imported"
     DIRECTORY_PUBLISHED = "directory_published"
+    RULES_PUBLISHED = "rules_published"
     USER_ADDED = "user_added"
     USER_REMOVED = "user_removed"
 
@@ -46,6 +47,11 @@ def note(connection: Connection, *, at_ms: int, user_name: str, action: Action, 
     connection.execute(
         insert(Audit).values(at_ms=at_ms, user_name=user_name, action=action.value, subject=subject, reason=reason)
     )
+
+
+def last_number(connection: Connection) -> int:
+    """A number that rises with every line; asking is cheap. Whatever changes the register writes one."""
+    return int(connection.execute(select(func.max(Audit.id))).scalar_one() or 0)
 
 
 def newest(connection: Connection, count: int) -> tuple[AuditRow, ...]:

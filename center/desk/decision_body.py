@@ -37,7 +37,14 @@ class Code(_Part):
     stage: str | None = None
     detail: str | None = None
     vouched_by: str | None = None
+    registered_by: str | None = None
     why: str | None = None
+
+
+class Visitor(_Part):
+    number: str
+    host: int | None = None
+    purpose: str | None = None
 
 
 class HouseholdEntry(_Part):
@@ -51,6 +58,7 @@ class Occupant(Code):
     pass_id: str | None = Field(default=None, alias="pass")
     household: int | None = None
     household_entry: HouseholdEntry | None = None
+    visitor: Visitor | None = None
 
 
 class Vehicle(_Part):
@@ -100,6 +108,7 @@ class DecisionBody(_Part):
     rules: Rules | None = None
     directory_version: int | None = None
     vehicle: Vehicle | None = None
+    visitor: Visitor | None = None
 
 
 def read_decision(body: Mapping[str, object]) -> DecisionBody:

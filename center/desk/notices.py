@@ -1,14 +1,16 @@
-"""What people on duty must hear of once: one code that opened two gates, a gate that goes on in another journal."""
+"""What people on duty must hear of once: a code that opened two gates, an outing too many, a gate's other journal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from center.clock import NowMs, from_ms, now_ms
 from center.ingest import journal_news as news
 from center.ingest.granted_twice import ACTION
+from center.outings.settle import ACTION as OVER_QUOTA
 from center.store.database import Store
 from center.store.schema import Audit, ChainHead
 
@@ -28,16 +30,30 @@ class TwiceRow:
 
 def granted_twice(store: Store, now: NowMs = now_ms) -> tuple[TwiceRow, ...]:
     """The newest of the last day, newest first."""
-    with store.reading() as connection:
-        rows = connection.execute(
-            select(Audit.at_ms, Audit.subject, Audit.reason)
-            .where(Audit.action == ACTION, Audit.at_ms > now() - SHOWN_FOR_MS)
-            .order_by(Audit.id.desc())
-            .limit(SHOWN_MAX)
-        ).all()
     return tuple(
         TwiceRow(noticed_at=from_ms(row.at_ms), pass_id=row.subject.partition("/")[0], gates=tuple(row.reason.split()))
-        for row in rows
+        for row in _newest(store, ACTION, now)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverQuotaRow:
+    """A household that was let out more often than its quota. gates: those that did, the last known one last."""
+
+    noticed_at: datetime
+    household: int
+    gates: tuple[str, ...]
+
+
+def outings_over_quota(store: Store, now: NowMs = now_ms) -> tuple[OverQuotaRow, ...]:
+    """The newest of the last day, newest first."""
+    return tuple(
+        OverQuotaRow(
+            noticed_at=from_ms(row.at_ms),
+            household=int(row.subject.partition("/")[0]),
+            gates=tuple(dict.fromkeys(row.reason.split())),
+        )
+        for row in _newest(store, OVER_QUOTA, now)
     )
 
 
@@ -79,3 +95,13 @@ def journal_news(store: Store, now: NowMs = now_ms) -> tuple[JournalNews, ...]:
         )
         told.append(JournalNews(noticed_at=from_ms(row.at_ms), device=device, is_return=is_return, missing=missing))
     return tuple(sorted(told, key=lambda one: one.noticed_at, reverse=True)[:SHOWN_MAX])
+
+
+def _newest(store: Store, action: str, now: NowMs) -> Sequence[Row[int, str, str]]:
+    with store.reading() as connection:
+        return connection.execute(
+            select(Audit.at_ms, Audit.subject, Audit.reason)
+            .where(Audit.action == action, Audit.at_ms > now() - SHOWN_FOR_MS)
+            .order_by(Audit.id.desc())
+            .limit(SHOWN_MAX)
+        ).all()

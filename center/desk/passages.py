@@ -23,7 +23,14 @@ from center.desk.event_body import (
     read_event,
     service_in,
 )
-from center.desk.notices import JournalNews, TwiceRow, granted_twice, journal_news
+from center.desk.notices import (
+    JournalNews,
+    OverQuotaRow,
+    TwiceRow,
+    granted_twice,
+    journal_news,
+    outings_over_quota,
+)
 from center.errors import NotFound
 from center.ingest.extract import KIND_DECISION, KIND_PASSAGE
 from center.person_label import person_label
@@ -162,6 +169,10 @@ class PassageView:
     def granted_twice(self) -> tuple[TwiceRow, ...]:
         """Codes that opened two gates, the newest of the last day."""
         return granted_twice(self._store)
+
+    def outings_over_quota(self) -> tuple[OverQuotaRow, ...]:
+        """Households that gates let out too often, the newest of the last day."""
+        return outings_over_quota(self._store)
 
     def journal_news(self) -> tuple[JournalNews, ...]:
         """Gates that go on in another journal, the newest of the last day."""

@@ -13,6 +13,7 @@ from center.ingest.chain import Head, Place, appended, broken, place_of, skipped
 from center.ingest.copies import Copied, copied
 from center.ingest.extract import DeclaredGap, columns_of, declared_gap_of, gap_in
 from center.ingest.granted_twice import Use, use_of
+from center.outings.news import OutingNews, news_in
 from journal.body import KIND_GAP, parse_body
 from journal.envelope import MAX_SEQ, MAX_WIRE_BYTES, Envelope
 from journal.errors import RecordInvalid
@@ -87,6 +88,7 @@ class Draft:
         self.known: list[KnownAgain] = []
         self.copies: list[Copied] = []
         self.uses: list[Use] = []
+        self.outings: list[OutingNews] = []
         self.ahead = 0
 
     def take(self, event: EventArrived, *, is_storable: bool = True) -> None:
@@ -158,6 +160,9 @@ class Draft:
         use = use_of(envelope.device, body)
         if use is not None:
             self.uses.append(use)
+        what = news_in(body, columns)
+        if what is not None:
+            self.outings.append(OutingNews(len(self.records), envelope.device, event.compound, what))
         self.records.append(
             (
                 envelope.device,

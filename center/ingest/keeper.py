@@ -18,6 +18,7 @@ from center.ingest.chain import EMPTY, Head
 from center.ingest.copies import KIND_COPY, doubled
 from center.ingest.draft import RECORD_COLUMNS, Draft, Key, KnownAgain, Row, Why
 from center.ingest.granted_twice import GrantedTwice
+from center.outings.settle import OutingSettler
 from center.store.bulk import BulkInsert
 from center.store.database import Store
 from center.store.schema import ChainHead, Gap, Quarantined, Record
@@ -60,9 +61,11 @@ class Kept:
 class RecordKeeper:
     """Takes in events. Not for several threads at once."""
 
-    def __init__(self, store: Store, now: NowMs = now_ms) -> None:
+    def __init__(self, store: Store, now: NowMs = now_ms, outings: OutingSettler | None = None) -> None:
+        """outings: follows them by the community's rules; without it no outing is over a quota."""
         self._store = store
         self._now = now
+        self._outings = outings if outings is not None else OutingSettler(lambda: None)
         self._heads: dict[Key, Head] = {}
         self._compounds: dict[Key, str] = {}
         self._granted = GrantedTwice()
@@ -121,11 +124,13 @@ class RecordKeeper:
             draft.take(event, is_storable=is_storable)
         with self._store.writing() as connection:
             duplicates = _judge_known(connection, draft)
-            if draft.copies:
-                _set_copies_apart(connection, draft)
+            copies = _set_copies_apart(connection, draft) if draft.copies else frozenset()
             quarantined = _write(connection, draft)
             if draft.uses:
                 self._granted.note(connection, draft.uses, self._now())
+            outings = [one for one in draft.outings if one.place not in copies]
+            if outings:
+                self._outings.settle(connection, outings, self._now())
         self._granted.remember(draft.uses)
         self._heads.update(draft.heads)
         self._compounds.update(draft.touched)
@@ -191,13 +196,18 @@ def _write_quarantine(connection: Connection, rows: list[Row]) -> list[Row]:
     return list(new.values())
 
 
-def _set_copies_apart(connection: Connection, draft: Draft) -> None:
-    """Take from a copy what is searched: it stands in its chain, and is seen and counted once, with its original."""
+def _set_copies_apart(connection: Connection, draft: Draft) -> frozenset[int]:
+    """Take from a copy what is searched: it stands in its chain, and is seen and counted once, with its original.
+
+    Returns the places of the copies in the draft.
+    """
     drafted: dict[Numbered, object] = {(row[_DEVICE], row[_EPOCH], row[_SEQ]): row[_BODY] for row in draft.records}
-    for place in doubled(connection, draft.copies, drafted):
+    places = frozenset(doubled(connection, draft.copies, drafted))
+    for place in places:
         named = dict(zip(RECORD_COLUMNS, draft.records[place], strict=True))
         named |= dict.fromkeys(_SEARCHED) | {"kind": KIND_COPY}
         draft.records[place] = tuple(named.values())
+    return places
 
 
 def _raw(row: Row) -> bytes:

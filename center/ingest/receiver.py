@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, assert_never
 
 from center.ingest.arrivals import Arrival, Mark
 from center.ingest.bus import CenterBus, Confirm
+from center.outings.claim_wire import ClaimWire
 from mqtt.errors import IdentityInvalid
 from mqtt.link import Link, LinkSettings
 from mqtt.topics import CENTER
@@ -77,12 +78,12 @@ class Stop(NamedTuple):
 ToReceiver = Stored | PublishMarks | PublishDirectory | Stop
 
 
-def run_receiver(wire: Connection, settings: LinkSettings) -> None:
-    """The process's life: until Stop, or until the other end of the wire is gone."""
+def run_receiver(wire: Connection, claims: Connection, settings: LinkSettings) -> None:
+    """The process's life: until Stop, or until the other end of the wire is gone. claims: the pipe of claims alone."""
     # Ctrl-C reaches the whole group: the centre decides when this process ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    receiver = Receiver(wire, settings)
+    receiver = Receiver(wire, claims, settings)
     # Thousands of messages wait here at a time, none of them in a circle: searching all modules again and again for
     # circles is time that stores nothing.
     gc.freeze()
@@ -91,12 +92,13 @@ def run_receiver(wire: Connection, settings: LinkSettings) -> None:
 
 
 class Receiver:
-    """Two threads: one hands arrivals on, one obeys."""
+    """Two threads, one hands arrivals on, one obeys, and those of the claims."""
 
-    def __init__(self, wire: Connection, settings: LinkSettings) -> None:
+    def __init__(self, wire: Connection, claims: Connection, settings: LinkSettings) -> None:
         self._wire = wire
         self._link = Link(settings, CENTER)
         self._bus = CenterBus(self._link)
+        self._claim_wire = ClaimWire(self._link, claims)
         self._groups = count(1)
         self._unconfirmed: dict[int, list[Confirm]] = {}
         self._ups = 0
@@ -110,6 +112,7 @@ class Receiver:
         except IdentityInvalid as error:
             self._wire.send(Refused(str(error)))
             return
+        self._claim_wire.start()
         threading.Thread(target=self._obey, name="obey", daemon=True).start()
         told: LinkChanged | None = None
         while not self._stopping.is_set():

@@ -1,4 +1,4 @@
-"""The centre's side of the receiving process: starts it, keeps it alive, speaks with it over a pipe."""
+"""The centre's side of the receiving process: starts it, keeps it alive, speaks with it over two pipes."""
 
 import logging
 import multiprocessing
@@ -23,6 +23,7 @@ from center.ingest.receiver import (
     ToReceiver,
     run_receiver,
 )
+from center.outings.arrivals import AnswerGiven, ClaimArrived
 from mqtt.link import LinkSettings
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,10 @@ RESTART_AFTER_S: Final = 1.0
 
 
 class RemoteBus:
-    """A Bus whose link lives in a process of its own. `take` belongs to the ingest thread, the rest to any."""
+    """A Bus and ClaimSource whose link lives in a process of its own.
+
+    `take` belongs to the ingest thread, `take_claims` to the one that answers them, the rest to any.
+    """
 
     def __init__(self, settings: LinkSettings, *, on_up: Callable[[], None] = lambda: None) -> None:
         """on_up: told on the ingest thread whenever the broker came back; returns at once."""
@@ -43,6 +47,7 @@ class RemoteBus:
         self._context = multiprocessing.get_context("spawn")
         self._process: SpawnProcess | None = None
         self._wire: Connection | None = None
+        self._claims: Connection | None = None
         self._sending = threading.Lock()
         self._taken: list[int] = []
         self._is_up = False
@@ -102,6 +107,29 @@ class RemoteBus:
         """Publish a directory's chunks, retained, to each compound; then take the obsolete ones away."""
         self._send(PublishDirectory(tuple(compounds), version, tuple(chunks), dict(obsolete)))
 
+    def take_claims(self, *, wait_s: float) -> Sequence[ClaimArrived]:
+        """Wait up to wait_s for claims, then give what has arrived; past everything that waits to be taken."""
+        pipe = self._claims
+        claims: list[ClaimArrived] = []
+        try:
+            while pipe is not None and pipe.poll(wait_s if not claims else 0):
+                claims += pipe.recv()
+        except (EOFError, OSError):
+            pipe = None
+        if pipe is None and not claims:
+            time.sleep(wait_s)  # the process is gone, and `take` starts another
+        return claims
+
+    def give_answers(self, answers: Sequence[AnswerGiven]) -> None:
+        """Publish each answer to its device; what can't be sent is lost, and that claim unanswered."""
+        pipe = self._claims
+        if pipe is None or not answers:
+            return
+        try:
+            pipe.send(list(answers))
+        except OSError as error:
+            log.warning("outing_answers_unsent count=%d why=%s", len(answers), error)
+
     def _receive(self, wire: Connection) -> FromReceiver | None:
         try:
             message: FromReceiver = wire.recv()
@@ -143,12 +171,15 @@ class RemoteBus:
 
     def _spawn(self) -> None:
         ours, theirs = self._context.Pipe()
+        our_claims, their_claims = self._context.Pipe()
         process = self._context.Process(
-            target=run_receiver, args=(theirs, self._settings), name="gatehouse-receiver", daemon=True
+            target=run_receiver, args=(theirs, their_claims, self._settings), name="gatehouse-receiver", daemon=True
         )
         process.start()
-        theirs.close()  # held here too, the process would never see that we are gone
+        for end in (theirs, their_claims):
+            end.close()  # held here too, the process would never see that we are gone
         with self._sending:
+            self._claims = our_claims
             self._process, self._wire, self._taken, self._ups = process, ours, [], 0
 
     def _send(self, order: ToReceiver) -> None:

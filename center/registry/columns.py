@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Final, TypeVar
 
-from center.registry.id_numbers import fault_of, normal_form
 from model.credentials import Colour, PassKind
 from model.directory import Isolation, PassStatus
+from model.id_numbers import fault_of, normal_form
 
 T = TypeVar("T")
 
@@ -66,7 +66,27 @@ COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
         Column(names=("valid_until", "失效时间")),
         Column(names=("status", "状态"), is_required=False),
     ),
+    "windows.csv": (
+        HOUSEHOLD,
+        Column(names=("kind", "种类")),
+        Column(names=("begins", "开始时间")),
+        Column(names=("ends", "结束时间")),
+    ),
+    "employers.csv": (
+        Column(names=("employer", "单位编号")),
+        Column(names=("name", "单位名称")),
+        Column(names=("listing", "红黑榜"), is_required=False),
+    ),
+    "schedules.csv": (
+        Column(names=("schedule", "班次编号")),
+        Column(names=("employer", "单位编号")),
+        Column(names=("shifts", "班次时间"), is_required=False),
+        Column(names=("weekdays", "星期"), is_required=False),
+        Column(names=("rota", "轮班"), is_required=False),
+    ),
 }
+OPTIONAL_FILES: Final = frozenset({"windows.csv", "employers.csv", "schedules.csv"})
+"""A folder may go without them; each is a whole list, and what it does not hold is over."""
 
 _COLOURS: Final = {
     "": Colour.UNCOLOURED, "uncoloured": Colour.UNCOLOURED, "无": Colour.UNCOLOURED,
@@ -163,22 +183,23 @@ def moment(cell: str, zone: tzinfo) -> datetime:
 
 
 def colour(cell: str) -> Colour:
-    return _chosen(cell, _COLOURS, "colour")
+    return chosen(cell, _COLOURS, "colour")
 
 
 def isolation(cell: str) -> Isolation:
-    return _chosen(cell, _ISOLATIONS, "isolation")
+    return chosen(cell, _ISOLATIONS, "isolation")
 
 
 def pass_kind(cell: str) -> PassKind:
-    return _chosen(cell, _KINDS, "kind")
+    return chosen(cell, _KINDS, "kind")
 
 
 def pass_status(cell: str) -> PassStatus:
-    return _chosen(cell, _STATUSES, "status")
+    return chosen(cell, _STATUSES, "status")
 
 
-def _chosen(cell: str, choices: Mapping[str, T], what: str) -> T:
+def chosen(cell: str, choices: Mapping[str, T], what: str) -> T:
+    """The value of a word. Raises CellFault naming the words."""
     try:
         return choices[cell.lower()]
     except KeyError:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from center.registry.columns import COLUMNS, Column
+from center.registry.columns import COLUMNS, OPTIONAL_FILES, Column
 
 FILE_MAX_BYTES: Final = 100 * 1024 * 1024
 ROWS_MAX: Final = 500_000
 PROBLEMS_MAX: Final = 200
+NEEDED_FILES: Final = tuple(name for name in COLUMNS if name not in OPTIONAL_FILES)
 
 # A file saved by a Chinese spreadsheet without a byte order mark is GB 18030.
 _ENCODINGS: Final = ("utf-8-sig", "gb18030")
@@ -57,7 +58,7 @@ class CsvRow:
 
 
 def find_files(sources: Path | list[Path], problems: Problems) -> dict[str, Path]:
-    """The register's files, by name: all four of a folder, or those that are given; in whatever case of letters."""
+    """The register's files, by name: those of a folder, or those that are given; in whatever case of letters."""
     found: dict[str, Path] = {}
     for path in sources if isinstance(sources, list) else [sources]:
         candidates = _files_in(path, problems) if path.is_dir() else [path]
@@ -82,8 +83,8 @@ def _files_in(folder: Path, problems: Problems) -> list[Path]:
         return []
     here = {path.name.lower() for path in files}
     for name in COLUMNS:
-        if name not in here:
-            problems.add(str(folder), None, f"{name} is missing; a folder holds all of {', '.join(COLUMNS)}")
+        if name not in here and name not in OPTIONAL_FILES:
+            problems.add(str(folder), None, f"{name} is missing; a folder holds all of {', '.join(NEEDED_FILES)}")
     return files
 
 

@@ -25,12 +25,22 @@ from center.registry.entries import (
     person_entry,
     place_entry,
 )
-from center.registry.id_numbers import mask_id_number, mask_name
+from center.registry.rule_lists import (
+    EmployerEntry,
+    ScheduleEntry,
+    WindowEntry,
+    employer_entry,
+    replace_schedules,
+    replace_windows,
+    schedule_entry,
+    window_entry,
+)
 from center.registry.spoiled_rows import SpoiledRows
 from center.registry.vault import Vault
 from center.store.database import Store
 from center.store.schema import Base, Household, IssuedPass, Person, Place
 from model.directory import PassStatus
+from model.id_numbers import mask_id_number, mask_name
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -47,10 +57,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
+    """lists: rows of each list for the rules that was given, which it replaced."""
+
     places: Counts
     households: Counts
     people: Counts
     passes: Counts
+    lists: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +72,9 @@ class _Files:
     households: Sequence[HouseholdEntry]
     people: Sequence[PersonEntry]
     passes: Sequence[PassEntry]
+    windows: Sequence[WindowEntry] | None
+    employers: Sequence[EmployerEntry] | None
+    schedules: Sequence[ScheduleEntry] | None
 
 
 def import_csv(
@@ -70,7 +86,9 @@ def import_csv(
     by: str = "cli",
     now: NowMs = now_ms,
 ) -> ImportReport:
-    """Import places.csv, households.csv, people.csv and passes.csv of a folder, or those of them that are named.
+    """Import places.csv, households.csv, people.csv and passes.csv of a folder, or those files that are named.
+
+    windows.csv, employers.csv and schedules.csv beside them replace the lists of before.
 
     sources: a folder, or the files. zone: of moments in the files that state none.
     Raises ImportRefused with every problem; nothing is changed then.
@@ -85,6 +103,9 @@ def import_csv(
         households=_read(paths, "households.csv", household_entry, problems, spoiled),
         people=_read(paths, "people.csv", person_entry, problems, spoiled),
         passes=_read(paths, "passes.csv", lambda row, found: pass_entry(row, found, zone), problems, spoiled),
+        windows=_list(paths, "windows.csv", lambda row, found: window_entry(row, found, zone), problems, spoiled),
+        employers=_list(paths, "employers.csv", employer_entry, problems, spoiled),
+        schedules=_list(paths, "schedules.csv", schedule_entry, problems, spoiled),
     )
     store.make_if_missing()
     with store.writing() as connection:
@@ -94,7 +115,19 @@ def import_csv(
             households=importer.households(files.households),
             people=importer.people(files.people),
             passes=importer.passes(files.passes),
+            lists={
+                name: len(entries)
+                for name, entries in (
+                    ("windows", files.windows),
+                    ("employers", files.employers),
+                    ("schedules", files.schedules),
+                )
+                if entries is not None
+            },
         )
+        if files.windows is not None:
+            replace_windows(connection, files.windows, problems)
+        replace_schedules(connection, files.employers, files.schedules, problems)
         if problems.count:
             # Leaving the block by an error undoes everything.
             raise ImportRefused(problems.in_words())
@@ -124,6 +157,17 @@ def _read(
         else:
             entries.append(entry)
     return entries
+
+
+def _list(
+    paths: Mapping[str, Path],
+    name: str,
+    parse: Callable[[CsvRow, Problems], T | None],
+    problems: Problems,
+    spoiled: SpoiledRows,
+) -> list[T] | None:
+    """The rows of a list; None where the file was not given, which leaves the list as it is."""
+    return _read(paths, name, parse, problems, spoiled) if name in paths else None
 
 
 class _Importer:

@@ -1,12 +1,12 @@
-"""The signed directory, made from the register: a new version only when there is something new to say."""
+"""The signed directory, made from the register and the published rules: a new version only when there is news."""
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlalchemy import Connection, delete, func, insert, select
@@ -14,6 +14,8 @@ from sqlalchemy import Connection, delete, func, insert, select
 from center.accounts import audit
 from center.clock import NowMs, from_ms, now_ms
 from center.errors import RegisterEmpty
+from center.registry.rule_lists import RuleLists, read_rule_lists
+from center.registry.rules_book import texts_for_gates
 from center.store.database import Store
 from center.store.schema import DirectoryChunk, DirectoryVersion, Gate, Household, IssuedPass, Person, Place
 from model.credentials import Colour
@@ -21,6 +23,7 @@ from model.directory import Directory, HouseholdEntry, Isolation, PassStatus
 from model.identities import CommunityId, DeviceId, HouseholdId
 from passes.directory import pack_statuses, sign_directory
 from passes.directory_chunks import split_directory
+from passes.errors import DocumentFault
 from passes.keys import SigningKey
 from passes.sealed import GuardEntry, seal_guard_view
 
@@ -80,16 +83,21 @@ class DirectoryIssue:
             statuses, households, view = _register(connection)
             if last is None and not households:
                 raise RegisterEmpty("no directory: the register is empty; import it, or check the database URL")
-            content_hash = _content_hash(self._community, statuses, households, view, sorted(self._gate_keys))
             now = self._now()
+            lists = read_rule_lists(connection, now_ms=now)
+            rules_texts = texts_for_gates(connection, from_ms(now))
+            content_hash = _content_hash(
+                self._community, statuses, households, view, sorted(self._gate_keys), lists, rules_texts
+            )
             is_old = last is None or from_ms(now) - from_ms(last.issued_at_ms) >= REFRESH_AFTER
             newest = last.version if last is not None else 0
             held = _held_by_gates(connection, at_most=newest + VERSIONS_LOST_MAX)
-            if held > newest:
+            is_forgotten = held > newest or _is_number_reused(connection, newest)
+            if is_forgotten:
                 log.warning("directory_version_forgotten ours=%d held_by_gates=%d", newest, held)
-            if last is None or last.content_hash != content_hash or is_old or even_if_same or held > newest:
+            if last is None or last.content_hash != content_hash or is_old or even_if_same or is_forgotten:
                 version = max(newest, held) + 1
-                self._issue(connection, version, now, content_hash, statuses, households, view)
+                self._issue(connection, version, now, content_hash, statuses, households, view, lists, rules_texts)
                 audit.note(
                     connection,
                     at_ms=now,
@@ -99,6 +107,11 @@ class DirectoryIssue:
                     reason="register changed" if last is None or last.content_hash != content_hash else "refresh",
                 )
             return _newest(connection)
+
+    def changes(self) -> int:
+        """A number that differs once anybody, another process too, has changed what a directory tells. Cheap."""
+        with self._store.reading() as connection:
+            return audit.last_number(connection)
 
     def current(self) -> IssuedDirectory | None:
         """The newest directory as it was issued, None before the first."""
@@ -116,6 +129,8 @@ class DirectoryIssue:
         statuses: bytes,
         households: Mapping[HouseholdId, HouseholdEntry],
         view: Mapping[HouseholdId, GuardEntry],
+        lists: RuleLists,
+        rules_texts: Sequence[bytes],
     ) -> None:
         directory = Directory(
             community=self._community,
@@ -123,11 +138,13 @@ class DirectoryIssue:
             issued_at=from_ms(now),
             statuses=statuses,
             households=households,
+            windows=lists.windows,
+            schedules=lists.schedules,
         )
         sealed = None
         if self._gate_keys:
             sealed = seal_guard_view(view, self._gate_keys, community=self._community, version=version)
-        encoded = sign_directory(directory, self._key, sealed)
+        encoded = sign_directory(directory, self._key, sealed, rules_texts)
         chunks = split_directory(encoded, community=self._community, version=version, key=self._key)
         connection.execute(
             insert(DirectoryVersion).values(version=version, issued_at_ms=now, content_hash=content_hash)
@@ -142,9 +159,24 @@ class DirectoryIssue:
 
 def _held_by_gates(connection: Connection, *, at_most: int) -> int:
     """The newest version that a gate tells to hold, as far as it can be believed."""
-    told = (json.loads(state) for state in connection.execute(select(Gate.state)).scalars() if state is not None)
-    versions = (state.get("directory_version") for state in told if isinstance(state, dict))
+    versions = (state.get("directory_version") for state in _states(connection))
     return max((version for version in versions if type(version) is int and version <= at_most), default=0)
+
+
+def _is_number_reused(connection: Connection, newest: int) -> bool:
+    """Whether a gate tells that it holds another document under the newest version: we have given that number twice."""
+    return any(
+        state.get("directory_version") == newest
+        and state.get("modes", {}).get("directory-refused", {}).get("why") == DocumentFault.VERSION_REUSED.value
+        for state in _states(connection)
+    )
+
+
+def _states(connection: Connection) -> Iterator[dict[str, Any]]:
+    for text in connection.execute(select(Gate.state)).scalars():
+        state = json.loads(text) if text is not None else None
+        if isinstance(state, dict):
+            yield state
 
 
 def _register(
@@ -198,9 +230,15 @@ def _content_hash(
     households: Mapping[HouseholdId, HouseholdEntry],
     view: Mapping[HouseholdId, GuardEntry],
     recipients: list[DeviceId],
+    lists: RuleLists,
+    rules_texts: Sequence[bytes],
 ) -> str:
     digest = sha256(repr((community, statuses, recipients)).encode())
+    if lists.windows or lists.schedules:
+        digest.update(repr((lists.windows, sorted(lists.schedules.items(), key=lambda each: each[0]))).encode())
     for number, entry in households.items():
         shown = view[number] if recipients else None
         digest.update(repr((number, entry.colour.value, entry.isolation.value, shown)).encode())
+    for text in rules_texts:
+        digest.update(sha256(text).digest())
     return digest.hexdigest()

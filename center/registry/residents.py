@@ -10,12 +10,12 @@ from center.accounts.users import Account
 from center.clock import NowMs, from_ms, now_ms
 from center.errors import NotAllowed, NotFound
 from center.person_label import person_label
-from center.registry.id_numbers import mask_phone
 from center.registry.vault import SealedIdNumber, Vault
 from center.store.database import Store
 from center.store.schema import Household, IssuedPass, Person, Place
 from model.credentials import Colour, PassKind
 from model.directory import Isolation, PassStatus
+from model.id_numbers import mask_phone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

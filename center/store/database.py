@@ -16,8 +16,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 
 from center.errors import ConfigurationError, StoreError
+from center.store.turns import Turns
 
 BUSY_WAIT_MS: Final = 5_000
+TURN_WITHIN_S: Final = 30.0
+"""A writer of this process that holds the database for longer is stuck."""
 WAL_PAGES: Final = 8_000
 """32 MB of log before its pages are carried over: each time costs as much as some twenty commits."""
 POOL_SIZE: Final = 5
@@ -33,6 +36,7 @@ class Store:
         self.engine = engine
         self._writer = engine.execution_options(**{_WRITES: True})
         self._exists = exists
+        self._turns = Turns()
 
     def make_if_missing(self) -> None:
         """Make the database where there is none, in a folder that exists; only what begins a register may call this.
@@ -56,10 +60,16 @@ class Store:
         """One transaction, durable when the block ends (synchronous FULL), undone when it raises.
 
         Takes the write lock at once: a transaction that reads first and asks for it later can be refused by SQLite.
+        The writers of this process take turns, one after another on every database, in the order of their asking.
         """
         self._require()
-        with _in_words(), self._writer.begin() as connection:
-            yield connection
+        if not self._turns.take(within_s=TURN_WITHIN_S):
+            raise StoreError("database is locked: a writer of this very program does not end; start it again")
+        try:
+            with _in_words(), self._writer.begin() as connection:
+                yield connection
+        finally:
+            self._turns.give_back()
 
     def close(self) -> None:
         """Give all connections back. Idempotent."""

@@ -3,9 +3,21 @@
 Enums of the model are kept as their values, so that a database stays readable with any tool.
 """
 
+from datetime import date
 from typing import Final
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Named constraints: a migration must be able to drop them on both databases.
@@ -73,6 +85,37 @@ class IssuedPass(Base):
     valid_until_ms: Mapped[int] = mapped_column(BigInteger)
     revoked_at_ms: Mapped[int | None] = mapped_column(BigInteger)
     revoked_why: Mapped[str | None] = mapped_column(String(200))
+
+
+class IsolationWindow(Base):
+    """A stretch of time in which an isolated household may do one thing. kind: of model.windows."""
+
+    __tablename__ = "isolation_windows"
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    household_id: Mapped[int] = mapped_column(ForeignKey("households.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    begins_ms: Mapped[int] = mapped_column(BigInteger)
+    ends_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class Employer(Base):
+    """listing: none, red or black (红黑榜)."""
+
+    __tablename__ = "employers"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(64))
+    listing: Mapped[str] = mapped_column(String(8))
+
+
+class WorkSchedule(Base):
+    """When somebody works, as schedules.csv states it; the number stands in work certificates."""
+
+    __tablename__ = "work_schedules"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    employer_id: Mapped[int] = mapped_column(Integer)
+    shifts: Mapped[str] = mapped_column(String(128))
+    weekdays: Mapped[str] = mapped_column(String(8))
+    rota: Mapped[str] = mapped_column(String(32))
 
 
 class Record(Base):
@@ -216,6 +259,32 @@ class Audit(Base):
     reason: Mapped[str] = mapped_column(String(200))
 
 
+class HouseholdOuting(Base):
+    """An outing that a gate claimed or granted. state: center.outings.rows.State.
+
+    lease_until_ms: how long a reservation holds. possible_at_ms: of a refusal, from when it would be allowed.
+    people_back: how many have come home; all of them is returned_at_ms. is_over_quota: it was granted all the same.
+    """
+
+    __tablename__ = "outings"
+    claim: Mapped[str] = mapped_column(String(16), primary_key=True)
+    household: Mapped[int] = mapped_column(Integer)
+    device: Mapped[str] = mapped_column(String(32))
+    compound: Mapped[str] = mapped_column(String(32))
+    purpose: Mapped[str] = mapped_column(String(16))
+    people: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(16))
+    started_at_ms: Mapped[int] = mapped_column(BigInteger)
+    lease_until_ms: Mapped[int | None] = mapped_column(BigInteger)
+    possible_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    due_back_ms: Mapped[int | None] = mapped_column(BigInteger)
+    returned_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    people_back: Mapped[int] = mapped_column(Integer, default=0)
+    is_over_quota: Mapped[bool] = mapped_column(default=False)
+
+    __table_args__ = (Index(None, "household", "state"), Index(None, "state", "due_back_ms"))
+
+
 class DirectoryVersion(Base):
     """A directory as it was signed. content_hash: of what it says, so that nothing new makes no new version."""
 
@@ -230,3 +299,14 @@ class DirectoryChunk(Base):
     version: Mapped[int] = mapped_column(ForeignKey("directory_versions.version"), primary_key=True)
     chunk: Mapped[int] = mapped_column(Integer, primary_key=True)
     payload: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class PublishedRules(Base):
+    """A version of the community's rules, byte for byte. valid_from: its first day, in the community's own time."""
+
+    __tablename__ = "published_rules"
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    valid_from: Mapped[date] = mapped_column(Date)
+    text: Mapped[bytes] = mapped_column(LargeBinary)
+    published_at_ms: Mapped[int] = mapped_column(BigInteger)
+    published_by: Mapped[str] = mapped_column(String(64))

@@ -120,6 +120,15 @@ def _add_sign_in(router: APIRouter, pages: Pages) -> None:
         return response
 
 
+def _notices(services: Services) -> dict[str, object]:
+    return {
+        "outings_over_quota": services.passages.outings_over_quota(),
+        "granted_twice": services.passages.granted_twice(),
+        "journal_news": services.passages.journal_news(),
+        "overdue": services.overdue(),
+    }
+
+
 def _add_live(router: APIRouter, pages: Pages) -> None:
     @router.get("/")
     def live_page(request: Request) -> Response:
@@ -134,8 +143,7 @@ def _add_live(router: APIRouter, pages: Pages) -> None:
             "live.html",
             session,
             gates=pages.services.gates.all(),
-            granted_twice=pages.services.passages.granted_twice(),
-            journal_news=pages.services.passages.journal_news(),
+            notices=_notices(pages.services),
             rows=rows[:PAGE_SIZE],
             search=search,
             kinds=KINDS,
@@ -146,6 +154,11 @@ def _add_live(router: APIRouter, pages: Pages) -> None:
             stream=f"/live?{urlencode(asked | {'after': str(newest_id)})}",
             query=urlencode(asked),
         )
+
+    @router.get("/notices")
+    def notices(request: Request) -> Response:
+        """The notices of the live page alone: it looks for new ones while it is open."""
+        return pages.show(request, "_notices.html", pages.session(request), notices=_notices(pages.services))
 
     @router.get("/live")
     async def live_stream(request: Request) -> Response:

@@ -9,6 +9,7 @@ from center.desk.gates import GateView
 from center.desk.live import LiveFeed
 from center.desk.losses import LossBook
 from center.desk.passages import PassageView
+from center.outings.overdue import OverdueRow
 from center.registry.residents import Residents
 
 
@@ -22,7 +23,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All services behind the pages. directory_changed: told after a change that gates must hear of."""
+    """All services behind the pages. directory_changed: told after a change that gates must hear of.
+
+    overdue: who should be back by now, the longest overdue first.
+    """
 
     sessions: Sessions
     passages: PassageView
@@ -33,3 +37,4 @@ class Services:
     residents: Residents
     health: Callable[[], Health]
     directory_changed: Callable[[], None]
+    overdue: Callable[[], tuple[OverdueRow, ...]] = lambda: ()

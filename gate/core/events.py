@@ -8,13 +8,14 @@ from model.clock import ClockTrust, Instant
 from model.credentials import CodeCheck, Scanner
 from model.directory import Directory
 from model.facts import ClaimedOuting
-from model.identities import GuardId, HouseholdId, VisitId
+from model.identities import GuardId, HouseholdId, VisitId, VisitNumber
 from model.outings import OutingPurpose
 from model.passback import LastPassage
 from model.rule_set import RuleSet
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import HandReading, ThermometerReading
 from model.vehicles import Plate
+from model.visitors import DeliveryKind, DeliveryStep, VisitPurpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +289,40 @@ class TimePassed:
     at: Instant
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitorRegistered:
+    """A guard registered somebody from outside, who stands for a code like a household that a guard knows.
+
+    Who it is has been sealed to the centre: the lane knows a number and whom they visit.
+    """
+
+    at: Instant
+    guard: GuardId
+    number: VisitNumber
+    host: HouseholdId
+    purpose: VisitPurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitorLeaving:
+    """A visitor goes again, known by the number on the slip."""
+
+    at: Instant
+    guard: GuardId
+    number: VisitNumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryLogged:
+    """Something was brought for a household, or is no longer at the gate."""
+
+    at: Instant
+    guard: GuardId
+    recipient: HouseholdId
+    kind: DeliveryKind
+    step: DeliveryStep
+
+
 Event = (
     CredentialPresented
     | TemperatureMeasured
@@ -323,4 +358,7 @@ Event = (
     | VehicleSeen
     | OutsiderSeen
     | PlatesOpened
+    | VisitorRegistered
+    | VisitorLeaving
+    | DeliveryLogged
 )

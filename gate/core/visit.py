@@ -11,6 +11,7 @@ Rules of this machine:
 - Several on one household card are each measured, and pass together. Without a mask the rules let nobody pass.
 - A vehicle is one visit of everybody in it: visit_vehicle.
 - People on service pass on a guard's word, once it is on disk; whoever stood there before begins again.
+- A visitor whom a guard registered is asked and measured like everybody: visit_outsiders.
 - Nothing is released before its record is on disk. A record that is not stored in time is as good as refused; should it
   turn up later, the passage record beside it says that nothing was released.
 - A guard is asked only by a stored decision, and answers with a decision that is stored as well.
@@ -42,6 +43,7 @@ from gate.core.effects import (
 )
 from gate.core.events import (
     CredentialPresented,
+    DeliveryLogged,
     Event,
     GuardDecided,
     HouseholdIdentified,
@@ -54,8 +56,11 @@ from gate.core.events import (
     ServiceAdmitted,
     TimePassed,
     VehicleSeen,
+    VisitorLeaving,
+    VisitorRegistered,
 )
 from gate.core.visit_codes import is_same_pass, vouched
+from gate.core.visit_outsiders import delivery_logged, is_served, visitor_left, with_registration
 from gate.core.visit_states import (
     Closing,
     Idle,
@@ -101,6 +106,14 @@ def move(state: VisitState, event: Event, around: Surroundings) -> VisitMove:
         return _presence(state, event, around)
     if isinstance(event, ServiceAdmitted):
         return _service(state, event, around)
+    if isinstance(event, DeliveryLogged):
+        return stay(state, around) if JOURNAL in around.lost else delivery_logged(state, event, around)
+    if isinstance(event, (VisitorRegistered, VisitorLeaving)):
+        return _outsider(state, event, around)
+    return _ordinary(state, event, around)
+
+
+def _ordinary(state: VisitState, event: Event, around: Surroundings) -> VisitMove:
     match state:
         case Idle() | Closing():
             return _waiting(state, event, around)
@@ -109,7 +122,7 @@ def move(state: VisitState, event: Event, around: Surroundings) -> VisitMove:
         case Recording():
             return recording(state, event, around)
         case WithGuard():
-            if isinstance(event, HouseholdIdentified):
+            if isinstance(event, (HouseholdIdentified, VisitorRegistered, VisitorLeaving)):
                 return _identified_at_guard(state, event, around)
             if isinstance(event, PurposeStated):
                 return _purpose_at_guard(state, event, around)
@@ -180,7 +193,7 @@ def _waiting(state: Idle | Closing, event: Event, around: Surroundings) -> Visit
     match event:
         case CredentialPresented():
             return _after(state, _arrived(event.at, event, state.is_present, around))
-        case HouseholdIdentified():
+        case HouseholdIdentified() | VisitorRegistered() | VisitorLeaving():
             return _after(state, _arrived(event.at, vouched(event), state.is_present, around))
         case PeopleCounted() if 1 <= event.people <= PEOPLE_MAX:
             return _after(state, _arrived(event.at, None, state.is_present, around, people=event.people))
@@ -238,7 +251,7 @@ def _after(state: Idle | Closing, begun: VisitMove) -> VisitMove:
 
 
 def _service(state: VisitState, event: ServiceAdmitted, around: Surroundings) -> VisitMove:
-    if JOURNAL in around.lost or not 1 <= event.people <= PEOPLE_MAX:
+    if JOURNAL in around.lost or not 1 <= event.people <= PEOPLE_MAX or not is_served(event.reason, around.rules):
         return stay(state, around)
     before: tuple[Effect, ...] = ()
     match state:
@@ -256,7 +269,19 @@ def _service(state: VisitState, event: ServiceAdmitted, around: Surroundings) ->
     return replace(admitted, effects=(*before, *admitted.effects))
 
 
-def _identified_at_guard(state: WithGuard, event: HouseholdIdentified, around: Surroundings) -> VisitMove:
+def _outsider(state: VisitState, event: VisitorRegistered | VisitorLeaving, around: Surroundings) -> VisitMove:
+    """A guard's word for somebody from outside; who comes in by it is on the register before anything else."""
+    if JOURNAL in around.lost:
+        return stay(state, around)
+    is_in = around.settings.direction is Direction.IN
+    if isinstance(event, VisitorLeaving):
+        return visitor_left(state, event, around) if is_in else _ordinary(state, event, around)
+    return with_registration(_ordinary, state, event, around) if is_in else stay(state, around)
+
+
+def _identified_at_guard(
+    state: WithGuard, event: HouseholdIdentified | VisitorRegistered | VisitorLeaving, around: Surroundings
+) -> VisitMove:
     """What the code could not say, the guard knows: the visit goes on with what was found out so far."""
     record = state.record
     is_person = record.facts.vehicle is None

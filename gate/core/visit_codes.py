@@ -2,14 +2,23 @@
 
 from typing import assert_never
 
-from gate.core.events import CredentialPresented, HouseholdIdentified
-from model.credentials import CodeCheck, RefusedCode, Scanner, VerifiedCode, VouchedHousehold
+from gate.core.events import CredentialPresented, HouseholdIdentified, VisitorLeaving, VisitorRegistered
+from model.credentials import CodeCheck, RefusedCode, RegisteredVisitor, Scanner, VerifiedCode, VouchedHousehold
 from model.identities import PassId
 
 
-def vouched(event: HouseholdIdentified) -> CredentialPresented:
+def vouched(event: HouseholdIdentified | VisitorRegistered | VisitorLeaving) -> CredentialPresented:
     """What a guard's word is worth: as much as a code."""
-    check = VouchedHousehold(household=event.household, guard=event.guard, why=event.why)
+    check: VouchedHousehold | RegisteredVisitor
+    match event:
+        case HouseholdIdentified():
+            check = VouchedHousehold(household=event.household, guard=event.guard, why=event.why)
+        case VisitorRegistered():
+            check = RegisteredVisitor(number=event.number, guard=event.guard, host=event.host, purpose=event.purpose)
+        case VisitorLeaving():
+            check = RegisteredVisitor(number=event.number, guard=event.guard)
+        case _:
+            assert_never(event)
     return CredentialPresented(at=event.at, scanner=Scanner.GUARD, check=check)
 
 
@@ -25,7 +34,7 @@ def _pass_id(check: CodeCheck) -> PassId | None:
             return check.credential.pass_id
         case RefusedCode():
             return check.pass_id
-        case VouchedHousehold():
+        case VouchedHousehold() | RegisteredVisitor():
             return None
         case _:
             assert_never(check)

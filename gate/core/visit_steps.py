@@ -18,6 +18,8 @@ from gate.core.events import (
     TemperatureMeasured,
     TimePassed,
     VehicleSeen,
+    VisitorLeaving,
+    VisitorRegistered,
 )
 from gate.core.visit_codes import is_same_pass, vouched
 from gate.core.visit_measure import (
@@ -39,9 +41,10 @@ from gate.core.visit_vehicle import (
 )
 from gate.core.visit_verdict import decide_visit, decision_record, outing_answered, store_decision
 from model.clock import Instant
-from model.credentials import CodeCheck, RefusedCode, VerifiedCode, VouchedHousehold
+from model.credentials import CodeCheck, RefusedCode, RegisteredVisitor, VerifiedCode, VouchedHousehold
 from model.identities import VisitId
 from model.outings import OutingPurpose
+from model.outsiders import refusal_of
 from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import AbandonedRecord, StepDone, VisitStep
@@ -89,7 +92,7 @@ def visiting(state: Visiting, event: Event, around: Surroundings) -> VisitMove:
     match event:
         case CredentialPresented():
             return _code_shown(state, event, around)
-        case HouseholdIdentified():
+        case HouseholdIdentified() | VisitorRegistered() | VisitorLeaving():
             return _code_shown(state, vouched(event), around) if state.code is None else stay(state, around)
         case QuestionAnswered() if state.step is VisitStep.ASK and not state.is_held:
             return _answered(state, event, around)
@@ -256,7 +259,7 @@ def abandoned(state: Visiting, around: Surroundings) -> StoreRecord:
 def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     """Go to the first step that is not done; without one, decide."""
     is_emergency = state.purpose is OutingPurpose.EMERGENCY and around.settings.direction is Direction.OUT
-    if state.code is not None and (is_emergency or isinstance(state.code.check, RefusedCode)):
+    if state.code is not None and (is_emergency or _is_refused(state.code.check, around)):
         return decide_visit(_done(state, VisitStep.SCAN, at, _scan_result(state.code.check)), at, around)
     done = {step.step for step in state.steps}
     if is_turned_back(state, around):
@@ -278,6 +281,13 @@ def _advance(state: Visiting, at: Instant, around: Surroundings) -> VisitMove:
     if state.mask_missing:
         return _held(_with_done(state, ended), at, around)
     return decide_visit(state, at, around, ended)
+
+
+def _is_refused(check: CodeCheck, around: Surroundings) -> bool:
+    """Whether nothing is left to measure for."""
+    if isinstance(check, RefusedCode):
+        return True
+    return refusal_of(check, around.settings.direction, around.directory, around.rules) is not None
 
 
 def _result_of(step: VisitStep, state: Visiting, around: Surroundings) -> str | None:
@@ -391,5 +401,7 @@ def _scan_result(check: CodeCheck) -> str:
             return "verified"
         case VouchedHousehold():
             return "vouched"
+        case RegisteredVisitor():
+            return "registered"
         case _:
             assert_never(check)

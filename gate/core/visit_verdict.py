@@ -21,6 +21,7 @@ from gate.core.effects import (
 )
 from gate.core.events import (
     CredentialPresented,
+    DeliveryLogged,
     Event,
     GuardDecided,
     MaskSeen,
@@ -44,13 +45,14 @@ from gate.core.visit_states import (
 from model.clock import Instant
 from model.credentials import VerifiedCode, household_of
 from model.facts import ClaimedOuting, Facts
-from model.identities import VisitId
+from model.identities import GuardId, VisitId
 from model.outings import OutingPurpose
 from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import (
     AbandonedRecord,
     DecisionRecord,
+    Delivery,
     PassageEnd,
     PassageRecord,
     StepDone,
@@ -140,29 +142,42 @@ def store_decision(
 
 def admit_service(event: ServiceAdmitted, is_present: bool, around: Surroundings) -> VisitMove:
     """A visit of its own: nothing is asked of an ambulance, and its release waits for its record like every other."""
+    record = _of_guard(event.guard, Outcome.GRANTED, Reason.SERVICE_ADMITTED, event.at, around)
+    people = replace(record.facts, people=event.people)
+    record = replace(record, facts=people, service=event.reason)
+    around = replace(around, next_number=around.next_number + 1)
+    return _store(record, event.at, event.at, is_present, around)
+
+
+def turn_delivery_back(event: DeliveryLogged, is_present: bool, around: Surroundings) -> VisitMove:
+    """A visit of its own: whoever brought it is told, and that it was brought stands in the record."""
+    record = _of_guard(event.guard, Outcome.DENIED, Reason.DELIVERIES_TURNED_BACK, event.at, around)
+    record = replace(record, delivery=Delivery(recipient=event.recipient, kind=event.kind))
+    around = replace(around, next_number=around.next_number + 1)
+    return _store(record, event.at, event.at, is_present, around)
+
+
+def _of_guard(guard: GuardId, outcome: Outcome, reason: Reason, at: Instant, around: Surroundings) -> DecisionRecord:
+    """What a guard's word decides of somebody of whom nothing is asked."""
     facts = Facts(
         direction=around.settings.direction,
         gate=around.settings.gate,
         code=None,
         directory=around.directory,
         temperature=None,
-        people=event.people,
-        at=around.wall(event.at),
+        at=around.wall(at),
     )
-    record = DecisionRecord(
+    return DecisionRecord(
         visit=VisitId(around.next_number),
         facts=facts,
         rules=around.rules,
-        decision=Decision(outcome=Outcome.GRANTED, reason=Reason.SERVICE_ADMITTED, check=None),
+        decision=Decision(outcome=outcome, reason=reason, check=None),
         steps=(),
         scanner=None,
         first_temperature=None,
         other_codes=0,
-        guard=event.guard,
-        service=event.reason,
+        guard=guard,
     )
-    around = replace(around, next_number=around.next_number + 1)
-    return _store(record, event.at, event.at, is_present, around)
 
 
 def _store(record: DecisionRecord, at: Instant, began_at: Instant, is_present: bool, around: Surroundings) -> VisitMove:

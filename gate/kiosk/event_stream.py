@@ -49,17 +49,23 @@ class Seats:
             raise TooManyOpen(f"all {self._at_most} places are taken")
 
 
+def encoded(content: Content) -> bytes:
+    """A state as it goes over the wire; what many browsers see is encoded once for all of them."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 class EventStream:
     """A response that ends when the browser goes, takes nothing, or may not see any more.
 
-    content(): what this browser may see now, None when it may not see anything any more: it gets `bye`.
+    content(): what this browser may see now, encoded; None when it may not see anything any more: it gets `bye`.
     """
 
-    def __init__(self, board: Board, seats: Seats, content: Callable[[], Content | None]) -> None:
+    def __init__(self, board: Board, seats: Seats, content: Callable[[], bytes | None]) -> None:
         seats.require_room()
         self._board = board
         self._seats = seats
         self._content = content
+        self._waits_since: float | None = None  # for the browser to take what it was sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._seats.seat():
@@ -68,47 +74,60 @@ class EventStream:
             sending = asyncio.create_task(self._send_all(send), name="events-send")
             leaving = asyncio.create_task(_gone(receive), name="events-gone")
             try:
-                await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+                while not self._is_slow():
+                    # One look now and then, instead of a timer for every event of every page.
+                    ended, _ = await asyncio.wait(
+                        (sending, leaving), timeout=SEND_WITHIN_S / 4, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    if ended:
+                        return
             finally:
                 for task in (sending, leaving):
                     task.cancel()
                 await asyncio.gather(sending, leaving, return_exceptions=True)
 
     async def _send_all(self, send: Send) -> None:
-        if not await _sent(send, f"retry: {RETRY_MS}\n\n"):
+        if not await self._sent(send, b"retry: %d\n\n" % RETRY_MS):
             return
         shown = -1
         while True:
             if await self._board.another(shown, BEAT_S):
                 if self._board.is_closed:
-                    await send({"type": "http.response.body", "body": b""})
+                    await self._sent(send, b"", is_last=True)
                     return
                 shown = self._board.number
                 content = self._content()
                 if content is None:
-                    await send({"type": "http.response.body", "body": event("bye", {}).encode()})
+                    await self._sent(send, event("bye"), is_last=True)
                     return
                 words = event("state", content, shown)
             else:
-                words = event("beat", {})
-            if not await _sent(send, words):
+                words = _BEAT
+            if not await self._sent(send, words):
                 return
 
-
-def event(name: str, content: Content, number: int | None = None) -> str:
-    """One event as it goes over the wire."""
-    counted = f"id: {number}\n" if number is not None else ""
-    return f"{counted}event: {name}\ndata: {json.dumps(content, ensure_ascii=False, separators=(',', ':'))}\n\n"
-
-
-async def _sent(send: Send, words: str) -> bool:
-    message: Message = {"type": "http.response.body", "body": words.encode(), "more_body": True}
-    try:
-        async with asyncio.timeout(SEND_WITHIN_S):
+    async def _sent(self, send: Send, words: bytes, *, is_last: bool = False) -> bool:
+        message: Message = {"type": "http.response.body", "body": words, "more_body": not is_last}
+        self._waits_since = asyncio.get_running_loop().time()
+        try:
             await send(message)
-    except (TimeoutError, OSError):
-        return False
-    return True
+        except OSError:
+            return False
+        self._waits_since = None
+        return True
+
+    def _is_slow(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        return self._waits_since is not None and now - self._waits_since >= SEND_WITHIN_S
+
+
+def event(name: str, content: bytes = b"{}", number: int | None = None) -> bytes:
+    """One event as it goes over the wire."""
+    counted = b"id: %d\n" % number if number is not None else b""
+    return b"%bevent: %b\ndata: %b\n\n" % (counted, name.encode(), content)
+
+
+_BEAT: Final = event("beat")
 
 
 async def _gone(receive: Receive) -> None:

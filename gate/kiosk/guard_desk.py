@@ -26,13 +26,16 @@ from gate.screens import (
     FindHousehold,
     Found,
     IdentifyHousehold,
+    LogDelivery,
     MeasureByHand,
     Order,
     Refusal,
+    RegisterVisitor,
     ReleaseInEmergency,
     SeeMask,
     SeeOutsider,
     SeeVehicle,
+    SeeVisitorLeave,
     SignIn,
     SignOut,
     StatePurpose,
@@ -56,6 +59,9 @@ _OF_GUARDS: Final = (
     FindHousehold,
     SeeVehicle,
     SeeOutsider,
+    RegisterVisitor,
+    SeeVisitorLeave,
+    LogDelivery,
 )
 _NO_TOKEN: Final = "0" * 64  # its form is right, and it is nobody's
 
@@ -78,6 +84,8 @@ class Outcome:
     wait_s: float | None = None
     found: tuple[Found, ...] = ()
     more_found: bool = False
+    slip: str | None = None
+    fault: str | None = None
     token: str | None = None
     is_signed_out: bool = False
 
@@ -89,6 +97,8 @@ class Outcome:
             "wait_s": self.wait_s,
             "found": [found.model_dump() for found in self.found],
             "more_found": self.more_found,
+            "slip": self.slip,
+            "fault": self.fault,
         }
 
 
@@ -153,6 +163,8 @@ class GuardDesk:
             wait_s=answer.wait_s,
             found=answer.found,
             more_found=answer.more_found,
+            slip=answer.slip,
+            fault=answer.fault,
             token=answer.token,
             is_signed_out=answer.is_done and isinstance(order, SignOut),
         )

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from gate.kiosk.event_stream import EventStream
+from gate.kiosk.event_stream import EventStream, encoded
 from gate.kiosk.guard_content import guard_content
 from gate.kiosk.guard_desk import GuardDesk, Outcome
 from gate.kiosk.guard_texts import guard_texts
@@ -37,13 +37,15 @@ def guard_routes(kiosk: Kiosk) -> list[BaseRoute]:
     async def events(request: Request) -> EventStream:
         token, is_own = _token_of(request), is_own_screen(request)
 
-        def content() -> dict[str, object]:
-            return guard_content(
-                kiosk.board,
-                zone=kiosk.zone,
-                is_signed_in=desk.is_signed_in(token),
-                is_own_screen=is_own,
-                ended=desk.sessions.ended(token),
+        def content() -> bytes:
+            return encoded(
+                guard_content(
+                    kiosk.board,
+                    zone=kiosk.zone,
+                    is_signed_in=desk.is_signed_in(token),
+                    is_own_screen=is_own,
+                    ended=desk.sessions.ended(token),
+                )
             )
 
         return EventStream(kiosk.board, kiosk.seats, content)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gate.kiosk.errors import TerminalSilent
-from gate.kiosk.event_stream import Content, EventStream
+from gate.kiosk.event_stream import EventStream, encoded
 from gate.kiosk.kiosk import Kiosk
 from gate.kiosk.rendering import page
 from gate.kiosk.resident_content import resident_content
@@ -23,18 +23,30 @@ SAME_MOMENT_S: Final = 0.25  # progress, which runs on, is drawn no coarser than
 
 
 class _Shared:
-    """What all residents' pages see: made once for those that ask at the same moment, be it two hundred."""
+    """What all residents' pages see: made and encoded once for those that ask at the same moment, be it two hundred."""
 
     def __init__(self, kiosk: Kiosk) -> None:
         self._kiosk = kiosk
         self._made_for = (-1, -1.0)
-        self._content: Content = {}
+        self._here = self._elsewhere = b""
 
-    def newest(self) -> Content:
+    def here(self) -> bytes:
+        """For this gate's own screen."""
+        self._renew()
+        return self._here
+
+    def elsewhere(self) -> bytes:
+        """Who looks from elsewhere does not stand at the gate: somebody's temperature is not theirs to see."""
+        self._renew()
+        return self._elsewhere
+
+    def _renew(self) -> None:
         moment = (self._kiosk.board.number, monotonic() // SAME_MOMENT_S)
         if moment != self._made_for:
-            self._content, self._made_for = resident_content(self._kiosk), moment
-        return self._content
+            content = resident_content(self._kiosk)
+            self._here = encoded(content)
+            self._elsewhere = encoded({name: value for name, value in content.items() if name != "temperature"})
+            self._made_for = moment
 
 
 class _Pressed(Message):
@@ -63,9 +75,7 @@ def resident_routes(kiosk: Kiosk) -> list[BaseRoute]:
         return page(kiosk, request, "poster.html", title=f"title_{gate.direction}", **values)
 
     async def events(request: Request) -> EventStream:
-        if is_own_screen(request):
-            return EventStream(kiosk.board, kiosk.seats, shared.newest)
-        return EventStream(kiosk.board, kiosk.seats, lambda: _from_elsewhere(shared.newest()))
+        return EventStream(kiosk.board, kiosk.seats, shared.here if is_own_screen(request) else shared.elsewhere)
 
     async def ring(request: Request) -> Response:
         _require_json(request)
@@ -96,11 +106,6 @@ def resident_routes(kiosk: Kiosk) -> list[BaseRoute]:
         Route("/answer", answer_question, methods=["POST"]),
         Route("/healthz", alive),
     ]
-
-
-def _from_elsewhere(content: Content) -> Content:
-    """Who looks from elsewhere does not stand at the gate: somebody's temperature is not theirs to see."""
-    return {name: value for name, value in content.items() if name != "temperature"}
 
 
 def _require_json(request: Request) -> None:

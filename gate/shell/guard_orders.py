@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 from gate.core import events as ev
 from gate.core.lane import JOURNAL, Lane, Step, step
+from gate.core.visit_outsiders import is_served
 from gate.core.visit_states import Visiting, WithGuard
 from gate.screens import (
     AdmitService,
@@ -17,6 +18,7 @@ from gate.screens import (
     CountPeople,
     DecideVisit,
     IdentifyHousehold,
+    LogDelivery,
     MeasureByHand,
     Order,
     Refusal,
@@ -26,17 +28,19 @@ from gate.screens import (
     SeeMask,
     SeeOutsider,
     SeeVehicle,
+    SeeVisitorLeave,
     SignIn,
     StatePurpose,
 )
 from gate.shell.screen_state import visit_number
 from model.clock import Instant
-from model.identities import GuardId, HouseholdId, VisitId
+from model.identities import GuardId, HouseholdId, VisitId, VisitNumber
 from model.outings import OutingPurpose
 from model.records import VisitStep
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import Celsius, HandReading, HandSite, HandThermometer
 from model.vehicles import plate_of
+from model.visitors import DeliveryKind, DeliveryStep
 
 LaneOrder = (
     DecideVisit
@@ -53,8 +57,10 @@ LaneOrder = (
     | ReportPart
     | SeeVehicle
     | SeeOutsider
+    | SeeVisitorLeave
+    | LogDelivery
 )
-"""Orders that the lane carries out; the others (signing in and out, looking up) are the shell's own."""
+"""Orders that the lane carries out; the others (signing in and out, looking up, visitors) are the shell's own."""
 
 _OF_A_VISIT: Final = (
     DecideVisit,
@@ -66,7 +72,7 @@ _OF_A_VISIT: Final = (
     SeeVehicle,
     SeeOutsider,
 )
-_NEEDS_RECORD: Final = (DecideVisit, AdmitService)
+_NEEDS_RECORD: Final = (DecideVisit, AdmitService, SeeVisitorLeave, LogDelivery)
 _DECIDES_A_REFERRAL: Final = (MeasureByHand, IdentifyHousehold, StatePurpose)
 
 
@@ -109,9 +115,20 @@ def take_order(order: LaneOrder, guard: GuardId | None, lane: Lane, at: Instant)
         return Refusal.JOURNAL
     if isinstance(order, SeeVehicle) and plate_of(order.plate) is None:
         return Refusal.INVALID
+    if isinstance(order, AdmitService) and not is_served(ServiceReason(order.reason), lane.rules):
+        return Refusal.RULES
     event = _event_of(order, guard, at)
     if event is None:
         return Refusal.NOT_SIGNED_IN
+    return _what_comes_of(event, lane)
+
+
+def take_event(event: ev.VisitorRegistered, lane: Lane) -> Taken | Refusal:
+    """What the lane makes of an event that only a record can carry out."""
+    return Refusal.JOURNAL if JOURNAL in lane.lost else _what_comes_of(event, lane)
+
+
+def _what_comes_of(event: ev.Event, lane: Lane) -> Taken | Refusal:
     moved = step(lane, event)
     if not moved.effects and moved.lane == lane:
         return Refusal.NOT_NOW
@@ -175,6 +192,12 @@ def _event_of(order: LaneOrder, guard: GuardId | None, at: Instant) -> ev.Event 
             return ev.VehicleSeen(at=at, guard=guard, plate=plate, people=order.people, has_pass=order.has_pass)
         case SeeOutsider():
             return ev.OutsiderSeen(at=at, guard=guard)
+        case SeeVisitorLeave():
+            return ev.VisitorLeaving(at=at, guard=guard, number=VisitNumber(order.slip))
+        case LogDelivery():
+            kind, ended = DeliveryKind(order.what), DeliveryStep(order.step)
+            recipient = HouseholdId(order.household)
+            return ev.DeliveryLogged(at=at, guard=guard, recipient=recipient, kind=kind, step=ended)
         case _:
             assert_never(order)
 

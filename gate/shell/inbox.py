@@ -12,7 +12,9 @@ from gate.shell.guard_orders import Taken
 from gate.shell.records import Answered
 from journal.high_water import Replaced
 from model.clock import Instant
+from model.directory import Directory
 from model.records import ConsumedCode, Record
+from model.rule_set import RuleSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +49,18 @@ class JournalOpened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedSetCame:
+    """A newer set of the centre: its directory and its rules, followed from the same moment on."""
+
+    directory: Directory
+    rules: tuple[RuleSet, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecondPassed:
     """About once a second, in its turn: whoever serves the inbox still lives."""
 
 
-InboxItem = Reading | ev.Event | Answered | UsedElsewhere | Ordered | Noted | JournalOpened | SecondPassed
+InboxItem = (
+    Reading | ev.Event | Answered | UsedElsewhere | Ordered | Noted | JournalOpened | SignedSetCame | SecondPassed
+)

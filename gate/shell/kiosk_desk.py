@@ -28,6 +28,7 @@ from gate.screens import (
     GuardShown,
     Order,
     Refusal,
+    RegisterVisitor,
     ScreenState,
     SignIn,
     SignOut,
@@ -40,6 +41,8 @@ from gate.shell.kiosk_port import KioskPort, KioskPortError
 from gate.shell.records import Duty
 from gate.shell.screen_memory import ScreenMemory
 from gate.shell.screen_state import ScreenFacts, StillScreen, at_moment, directory_age_s, still_of
+from gate.shell.sealed_parts import SealedParts
+from gate.shell.visitor_desk import VisitorDesk, VisitorSettings
 from gate.shell.wall_clock import WallClock
 from journal.errors import JournalError
 from journal.late import AnyJournal
@@ -81,6 +84,7 @@ class DeskSettings:
     socket_path: Path
     guards_file: GuardsFile | None = None
     private: EllipticCurvePrivateKey | None = field(default=None, repr=False)
+    visitors: VisitorSettings = field(default_factory=lambda: VisitorSettings(seal=None, sealed=SealedParts()))
 
 
 class KioskDesk:
@@ -107,6 +111,7 @@ class KioskDesk:
         self._port = KioskPort(settings.socket_path, source=self, carry_out=self.carry_out)
         self._tokens = Tokens()
         self._passes = PassMemory()
+        self._visitors = VisitorDesk(settings.visitors, clock=clock, journal=journal, ask_lane=self._ask_lane)
         self._register: Register | None = None
         self._facts = JournalFacts(backlog=0, used_percent=0)
         self._duty = duty
@@ -179,6 +184,10 @@ class KioskDesk:
                 return await self._sign_out()
             case FindHousehold():
                 return await self._find(order, guard)
+            case RegisterVisitor():
+                if guard is None:
+                    return _refused(Refusal.NOT_SIGNED_IN)
+                return await self._visitors.register(order, guard, self._memory.lane)
             case _:
                 return await self._give_to_lane(order, guard)
 

@@ -7,15 +7,15 @@ is lost and nothing new is said about the centre. Nothing at the gate moves beca
 import logging
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
-from gate.core.events import ComponentChanged, DirectoryReplaced
-from gate.shell.inbox import InboxItem, UsedElsewhere
+from gate.core.events import ComponentChanged
+from gate.shell.inbox import InboxItem, SignedSetCame, UsedElsewhere
+from gate.shell.signed_set import SetReceiver
 from gate.shell.terminal_parts import LaneReport
 from gate.shell.wall_clock import WallClock
 from journal.late import AnyJournal
-from model.identities import CommunityId, PassId
+from model.identities import PassId
 from model.records import ConsumedCode
 from model.version import VERSION
 from mqtt.errors import BusError
@@ -26,10 +26,6 @@ from mqtt.publisher import Publisher
 from mqtt.reporter import Conditions, StateReporter
 from mqtt.topics import CENTER_STATUS, Address, Verb
 from passes.directory import DirectoryDocument
-from passes.directory_chunks import ChunkRefused, DirectoryAssembler, DirectoryComplete
-from passes.directory_file import save_last_good
-from passes.errors import DocumentFault
-from passes.keys import KeyList
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +45,11 @@ class LinkToCentre:
         address: Address,
         journal: AnyJournal,
         clock: WallClock,
-        keys: KeyList,
-        community: CommunityId,
-        held: DirectoryDocument | None,
-        directory_path: Path,
+        sets: SetReceiver,
     ) -> None:
         self._clock = clock
         self._address = address
-        self._directory_path = directory_path
-        version = held.directory.version if held is not None else 0
-        self._assembler = DirectoryAssembler(keys=keys, community=community, held_version=version)
+        self._sets = sets
         self.on_directory: Callable[[DirectoryDocument], None] = lambda document: None  # set before `start`
         self._post: Callable[[InboxItem], None] = lambda item: None
         self._link = Link(link_settings, address, software=VERSION, on_link_changed=self._on_link_changed)
@@ -73,7 +64,7 @@ class LinkToCentre:
 
     def start(self, post: Callable[[InboxItem], None]) -> None:
         """Start connecting. post: enters the terminal's inbox, from any thread. Raises BusError for bad credentials."""
-        self._post = post
+        self._post = self._sets.tell = post
         self._publisher.start()
         self._reporter.start()
         self._link.start()
@@ -119,6 +110,7 @@ class LinkToCentre:
     def _on_link_changed(self, is_up: bool) -> None:
         at = self._clock.instant()
         self._post(ComponentChanged(at=at, component=LINK, is_available=is_up, why="" if is_up else "no_broker"))
+        self._sets.link_changed()
         self._centre_birth = None  # births may have been missed meanwhile: what is retained now counts
         self._expect_centre(CENTRE_HEARD_WITHIN_S if is_up else None)
 
@@ -167,18 +159,11 @@ class LinkToCentre:
         received.confirm()
         if not received.payload:
             return  # an older version was taken away
-        outcome = self._assembler.offer(received.payload, self._clock.now())
-        if isinstance(outcome, ChunkRefused):
-            if outcome.fault is not DocumentFault.NOT_NEWER:
-                log.error("directory_refused fault=%s why=%s", outcome.fault.value, outcome.explanation)
-            return
-        if isinstance(outcome, DirectoryComplete):
-            self._post(DirectoryReplaced(at=self._clock.instant(), directory=outcome.document.directory))
-            self.on_directory(outcome.document)
-            try:
-                save_last_good(outcome.document, self._directory_path)
-            except OSError as error:
-                log.error("directory_not_saved why=%s", error)
+        came = self._sets.offer(received.payload, is_retained=received.is_retained)
+        if came is not None:
+            self._post(SignedSetCame(directory=came.document.directory, rules=came.rules))
+            self.on_directory(came.document)
+            self._sets.save(came.document)
 
 
 _CENTRE_GONE: Final = {StatusWhy.WILL: "died", StatusWhy.STOPPED: "stopped", StatusWhy.BIRTH: "offline"}

@@ -3,7 +3,7 @@
 import logging
 from bisect import insort
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 from gate.core.effects import StoreRecord
 from gate.core.events import ComponentChanged, Event, RecordRefused, RecordStored
 from gate.core.lane import JOURNAL
+from gate.shell.sealed_parts import SealedParts
 from gate.shell.wall_clock import WallClock
 from journal.body import build_body
 from journal.commits import Commits, MakeBody
@@ -19,7 +20,17 @@ from journal.errors import AlreadyConsumed, JournalError, RecordInvalid
 from journal.late import AnyJournal
 from model.clock import Instant, Timestamp
 from model.identities import GuardId
-from model.records import ConsumedCode, DecisionRecord, DutyRecord, ModeRecord, Record, consumed_by, fields_of
+from model.records import (
+    ConsumedCode,
+    DecisionRecord,
+    DutyRecord,
+    ModeRecord,
+    Record,
+    VisitorRecord,
+    consumed_by,
+    fields_of,
+)
+from model.visitors import VisitorStep
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +43,7 @@ IDLE_PROBE_INTERVAL_S: Final = 5.0
 """Without records for this long, the journal is asked whether it would take one."""
 LAST_GOOD_TIME: Final = "last_good_time"
 DUTY: Final = "duty"
+LAST_VISIT: Final = "last_visit"
 NO_ANSWER: Final = 0
 """Token of a record that nobody waits for; the core counts from 1."""
 
@@ -52,6 +64,7 @@ class _Unwritten:
     body: MakeBody
     number: int  # in the order in which it happened
     state: Mapping[str, str]  # saved with the record, in the same transaction
+    personal: str | None = field(default=None, repr=False)  # sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +87,10 @@ class RecordWriter:
         clock: WallClock,
         post: Callable[[Answered], None],
         tell: Callable[[Event], None],
+        sealed: SealedParts | None = None,
     ) -> None:
         """post: enters the inbox from any thread. tell: hands the core an event at once, on the inbox's thread."""
+        self._sealed = sealed if sealed is not None else SealedParts()
         self._commits = commits
         self._clock = clock
         self._post = post
@@ -98,13 +113,14 @@ class RecordWriter:
         body, state = _body_of(order.record, at, judged_at), {**_state_of(order.record, at), **saved}
         consume = consumed_by(order.record)
         self._number += 1
-        happened = _Unwritten(token=order.token, body=body, number=self._number, state=state)
+        personal = self._sealed.take(order.record.number) if isinstance(order.record, VisitorRecord) else None
+        happened = _Unwritten(token=order.token, body=body, number=self._number, state=state, personal=personal)
         if self._unwritten and not isinstance(order.record, DecisionRecord):
             self._keep(happened)  # behind those that came first
             return
         # A decision that is not on disk in time decides nothing, so it is not written later: the guard has taken over.
         kept = None if isinstance(order.record, DecisionRecord) else happened
-        self._submit(order.token, body, consume, kept, state)
+        self._submit(order.token, body, consume, kept, state, personal)
 
     def look(self, now: Instant) -> None:
         """Called about once a second: a commit that hangs is a lost journal; a lost journal is tried again.
@@ -124,7 +140,7 @@ class RecordWriter:
             self._probed_at = now
             if self._unwritten:
                 first = self._unwritten.pop(0)
-                self._submit(first.token, first.body, (), first, first.state)
+                self._submit(first.token, first.body, (), first, first.state, first.personal)
             else:
                 probe = ModeRecord(component=JOURNAL, is_available=False, why="unavailable")
                 self._submit(NO_ANSWER, _body_of(probe, self._clock.timestamp()), (), None)
@@ -145,7 +161,7 @@ class RecordWriter:
                 self._tell(ComponentChanged(at=at, component=JOURNAL, is_available=True))
             if self._unwritten:
                 following = self._unwritten.pop(0)
-                self._submit(following.token, following.body, (), following, following.state)
+                self._submit(following.token, following.body, (), following, following.state, following.personal)
             return
         if kept is not None and not isinstance(outcome, RecordInvalid):
             self._keep(kept)
@@ -163,11 +179,12 @@ class RecordWriter:
         consume: tuple[ConsumedCode, ...],
         kept: _Unwritten | None,
         state: Mapping[str, str] = _NO_STATE,
+        personal: str | None = None,
     ) -> None:
         if self._clock.trust.is_trusted:
             state = {**state, LAST_GOOD_TIME: self._clock.now().isoformat()}
 
-        self._commits.submit(body, None, consume, self._answer_to(self._take_ticket(), token, kept), state)
+        self._commits.submit(body, personal, consume, self._answer_to(self._take_ticket(), token, kept), state)
 
     def _take_ticket(self) -> int:
         self._ticket += 1
@@ -206,6 +223,8 @@ def read_duty(journal: AnyJournal) -> Duty | None:
 
 
 def _state_of(record: Record, at: Timestamp) -> Mapping[str, str]:
+    if isinstance(record, VisitorRecord) and record.step is VisitorStep.REGISTERED:
+        return {LAST_VISIT: record.number}
     if not isinstance(record, DutyRecord):
         return _NO_STATE
     return {DUTY: f"{record.guard} {at.wall.isoformat()}" if record.guard is not None else ""}

@@ -11,6 +11,7 @@ from typing import Final, assert_never
 
 from gate.core.effects import Instruction, ShowInstruction
 from gate.core.lane import Lane
+from gate.core.visit_outsiders import is_served
 from gate.core.visit_states import Closing, Idle, Passing, Recording, Visiting, VisitState, WithGuard
 from gate.core.visit_vehicle import waits_to_be_seen
 from gate.core.visit_verdict import is_no_guards_word, release_time_s, through_the_barrier
@@ -32,13 +33,14 @@ from gate.screens import (
 )
 from gate.shell.vehicle_screen import vehicle_shown
 from model.clock import Instant
-from model.credentials import CodeCheck, VerifiedCode, VouchedHousehold, household_of
+from model.credentials import CodeCheck, RegisteredVisitor, VerifiedCode, VouchedHousehold, household_of
 from model.directory import Directory
 from model.facts import VehicleFacts
 from model.identities import HouseholdId, VisitId
 from model.outings import OutingPurpose
 from model.records import StepDone, VisitStep
 from model.rules import Decision
+from model.services import ServiceReason
 from model.temperature import HandReading, TemperatureJudgement, Viewer
 from passes.sealed import GuardEntry
 
@@ -209,6 +211,9 @@ def _gate(facts: ScreenFacts) -> GateShown:
         directory_age_s=None,
         backlog=facts.backlog,
         journal_used_percent=facts.journal_used_percent,
+        visitors=lane.rules.outsiders.visitors.value,
+        deliveries=lane.rules.outsiders.deliveries.value,
+        services=tuple(each.value for each in ServiceReason if is_served(each, lane.rules)),
     )
 
 
@@ -327,6 +332,7 @@ def _visit(facts: ScreenFacts) -> VisitShown | None:
         purpose=known.purpose.value if known.purpose is not None else None,
         is_confirmable=not isinstance(state, WithGuard) or not is_no_guards_word(state.record),
         vehicle=vehicle_shown(known.vehicle, known.check, known.directory, facts.view),
+        visitor=known.check.number if isinstance(known.check, RegisteredVisitor) else None,
     )
 
 

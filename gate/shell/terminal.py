@@ -29,16 +29,17 @@ from gate.core.lane import Lane, Step, deadline, step
 from gate.screens import Refusal
 from gate.shell.codes import CodeReader
 from gate.shell.contact_events import event_of_contact
-from gate.shell.inbox import InboxItem, JournalOpened, Noted, Ordered, SecondPassed, UsedElsewhere
+from gate.shell.inbox import InboxItem, JournalOpened, Noted, Ordered, SecondPassed, SignedSetCame, UsedElsewhere
 from gate.shell.outings import HouseholdOutings
 from gate.shell.records import NO_ANSWER, Answered, RecordWriter
+from gate.shell.rules_on_hand import RulesOnHand
+from gate.shell.sealed_parts import SealedParts
 from gate.shell.terminal_parts import Bus, Devices, LaneReport, Screens
 from gate.shell.wall_clock import WallClock
 from journal.commits import Commits
 from journal.errors import JournalError
 from journal.late import AnyJournal
 from model.clock import Instant, WallCourse
-from model.directory import Directory
 from model.reasons import Reason
 from model.records import ConflictRecord, ConsumedCode, JournalReplacedRecord, StartedRecord
 from model.temperature import SensorFault, ThermometerUnavailable
@@ -88,17 +89,22 @@ class Terminal:
         devices: Devices,
         bus: Bus | None,
         program: str,
+        rules: RulesOnHand | None = None,
         screens: Screens | None = None,
         on_alive: Callable[[], None] = lambda: None,
+        sealed: SealedParts | None = None,
     ) -> None:
-        """on_alive: called about once a second for as long as the inbox is served."""
+        """rules: None where the lane's are the only ones. on_alive: called about once a second for as long as the
+        inbox is served.
+        """
         course = WallCourse(since=clock.instant(), wall=clock.now()) if clock.trust.is_trusted else None
         self.lane = replace(lane, course=course)
         self.dropped_codes = 0
         self._clock = clock
         self._reader = reader
+        self._rules = rules or RulesOnHand(lane.rules)
         self._journal = journal
-        self._writer = RecordWriter(commits=commits, clock=clock, post=self.post, tell=self._advance)
+        self._writer = RecordWriter(commits=commits, clock=clock, post=self.post, tell=self._advance, sealed=sealed)
         self._outings = HouseholdOutings(clock, bus, self.post)
         self._devices = devices
         self._bus = bus
@@ -202,6 +208,7 @@ class Terminal:
             wall = self._clock.now() if news.trust.is_trusted else None
             self._advance(ev.ClockChanged(at=now, trust=news.trust, jumped_s=news.jumped_s, wall=wall))
         self._follow_clock(now)
+        self._follow_rules()
         self._writer.look(now)
         if self._failed_at is not None and now - self._failed_at >= PROGRAM_WELL_AFTER_S:
             self._failed_at = None
@@ -289,10 +296,8 @@ class Terminal:
             case Noted():
                 self._writer.store(out.StoreRecord(token=NO_ANSWER, record=item.record))
                 item.noted()
-            case ev.DirectoryReplaced():
-                self._reader.directory = item.directory
-                self._note_directory(item.directory)
-                self._advance(item)
+            case SignedSetCame():
+                self._set_came(item)
             case _:
                 self._advance(item)
 
@@ -315,8 +320,20 @@ class Terminal:
             conflict = ConflictRecord(pass_id=code.pass_id, step=code.step)
             self._writer.store(out.StoreRecord(token=NO_ANSWER, record=conflict))
 
-    def _note_directory(self, directory: Directory) -> None:
-        self._clock.note_good_time(directory.issued_at)
+    def _set_came(self, came: SignedSetCame) -> None:
+        """Directory and rules of one version, within one turn: nobody is judged by half of each."""
+        self._reader.directory = came.directory
+        self._clock.note_good_time(came.directory.issued_at)
+        self._advance(ev.DirectoryReplaced(at=self._clock.instant(), directory=came.directory))
+        self._rules.replace(came.rules, came.directory.issued_at)
+        self._follow_rules()
+
+    def _follow_rules(self) -> None:
+        """The rules whose day has come are the lane's; at midnight they change without a word from anybody."""
+        rules = self._rules.at(self._clock.now())
+        if rules != self.lane.rules:
+            log.info("rules_replaced version=%d before=%d", rules.version, self.lane.rules.version)
+            self._advance(ev.RulesReplaced(at=self._clock.instant(), rules=rules))
 
     def _ordered(self, item: Ordered) -> None:
         """A person's order; it is answered whatever happens, because a person waits for it."""

@@ -14,13 +14,12 @@ from gatehouse.provisioning import Site
 from mqtt.topics import CENTER_DEVICE
 
 
-def main(order: str) -> int:
-    """Run until SIGTERM or SIGINT; returns 0."""
-    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+def settings_of(order: str) -> CenterSettings:
+    """The centre that an order asks for."""
     wanted = json.loads(order)
     site = Site(folder=Path(wanted["site"]))
     credentials = site.credentials(CENTER_DEVICE)
-    settings = CenterSettings(
+    return CenterSettings(
         community=wanted["community"],
         database_url=wanted["database_url"],
         vault_key=site.vault,
@@ -34,8 +33,18 @@ def main(order: str) -> int:
         ),
         web_port=0,
     )
+
+
+def serve(settings: CenterSettings) -> int:
+    """Run until SIGTERM or SIGINT; returns 0."""
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
     run(settings, on_ready=lambda center: _say_ready())
     return 0
+
+
+def main(order: str) -> int:
+    """Run the centre that an order asks for."""
+    return serve(settings_of(order))
 
 
 def _say_ready() -> None:

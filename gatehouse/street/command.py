@@ -9,24 +9,25 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, ExitCode, complain, say
-from gatehouse.street.center_part import fill_center
+from gatehouse.street.center_part import fill_center, publish_newer_rules
 from gatehouse.street.check_run import AT_MOST_S as CHECK_AT_MOST_S
 from gatehouse.street.check_run import run_check
-from gatehouse.street.layout import CHECKOUT, GATES, StreetFolder, Wires, make_wires
+from gatehouse.street.layout import CHECKOUT, COMMUNITIES, DEFAULT_COMMUNITY, GATES, StreetFolder, Wires, make_wires
 from gatehouse.street.making import DEMO_USER, Stamp, clear, make, read_stamp, remove, write_stamp
 from gatehouse.street.ports import FIRST_WEB_PORT, choose_ports
 from gatehouse.street.processes import Supervisor
 from gatehouse.street.running import KIOSK, RunningStreet
 from gatehouse.street.words import Language, language_of, name_of, phrase
-from model.passing import Direction
 from simulator.people import Behaviour
 
 log = logging.getLogger(__name__)
@@ -35,15 +36,18 @@ EXAMPLES = f"""\b
 Examples:
   ./run                                a whole small street; Ctrl-C stops everything
   ./run --language zh --port 8090
+  ./run --community baiyin             under the rules of another community
   ./run --check                        prove the chain end to end, without a person
   gatehouse street --dir /tmp/street
 
 {EXIT_CODES_HELP}"""
 _LOOK_EVERY_S = 0.5
 _CHECK_TEMPO = 0.4
-# The street's rules measure the way in alone: what a thermometer would have said is not seen on the way out.
-_UNMEASURED_GATES = frozenset(plan.device for plan in GATES if plan.direction is Direction.OUT)
 _BODY_TEMPERATURES = frozenset({Behaviour.FEVER.value, Behaviour.COLD_FOREHEAD.value})
+
+
+def _known_communities() -> list[str]:
+    return sorted(path.stem for path in COMMUNITIES.glob("*.toml"))
 
 
 def street(
@@ -51,7 +55,12 @@ def street(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="the centre's port; else a free one from 8080")
     ] = None,
-    folder: Annotated[Path, typer.Option("--dir", help="where the street lies")] = CHECKOUT / ".gatehouse" / "street",
+    community: Annotated[
+        str, typer.Option(help=f"whose rules: {', '.join(_known_communities())}, or a rules file")
+    ] = DEFAULT_COMMUNITY,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="where the street lies; else .gatehouse/street-COMMUNITY")
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="after --check: keep its street and logs")] = False,
     language: Annotated[
         str | None, typer.Option(help="zh or en: the language of these words; else that of LANG")
@@ -71,8 +80,26 @@ def street(
     spoken = language_of(language)
     _end_on_signals()
     if check:
+        if community != DEFAULT_COMMUNITY:
+            hint = f"leave --community out, or try it without --check: ./run --community {community}"
+            raise CommandTrouble(f"--check proves the chain under the rules of {DEFAULT_COMMUNITY} alone", hint)
         raise typer.Exit(_check(port, seed, keep=keep))
-    _live(StreetFolder(folder=folder.resolve()), port, spoken, tempo=tempo, seed=seed, is_aloud=aloud)
+    street = _street_of(community, folder)
+    _live(street, port, spoken, tempo=tempo, seed=seed, is_aloud=aloud)
+
+
+def _street_of(community: str, folder: Path | None) -> StreetFolder:
+    """The street of a community, each in a folder of its own. Raises CommandTrouble, SettingsError."""
+    rules = COMMUNITIES / f"{community}.toml" if community in _known_communities() else Path(community)
+    if not rules.is_file():
+        known = _known_communities()
+        close = get_close_matches(community, known, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise CommandTrouble(f"--community {community} is not known", f"{hint}give {', '.join(known)}, or a rules file")
+    named = "street" if community == DEFAULT_COMMUNITY else f"street-{rules.stem}"
+    street = StreetFolder(folder=(folder or CHECKOUT / ".gatehouse" / named).resolve(), rules=rules.resolve())
+    _ = street.rule_set  # a wrong file is told before anything is made
+    return street
 
 
 def _live(street: StreetFolder, port: int | None, spoken: Language, *, tempo: float, seed: int, is_aloud: bool) -> None:
@@ -82,7 +109,8 @@ def _live(street: StreetFolder, port: int | None, spoken: Language, *, tempo: fl
         if port is None and ports.web != FIRST_WEB_PORT:
             say(phrase(spoken, "port_taken", wanted=FIRST_WEB_PORT, port=ports.web))
         stamp = _made(street, spoken, seed=2020)
-        teller = PeopleTeller(spoken)
+        measured = street.rule_set.measured_directions
+        teller = PeopleTeller(spoken, unmeasured={plan.device for plan in GATES if plan.direction not in measured})
         running = RunningStreet(
             street,
             wires,
@@ -136,6 +164,10 @@ def _check(port: int | None, seed: int, *, keep: bool) -> int:
 def _made(street: StreetFolder, spoken: Language, *, seed: int) -> Stamp:
     """The street's stamp; makes the street when there is none that can be used."""
     stamp = read_stamp(street)
+    if stamp is not None and stamp.rules_version < street.rule_set.version:
+        publish_newer_rules(street)
+        stamp = replace(stamp, rules_version=street.rule_set.version)
+        write_stamp(street, stamp)
     if stamp is not None:
         return stamp
     if street.stamp.exists():
@@ -183,8 +215,10 @@ def _from_here(path: Path) -> Path:
 class PeopleTeller:
     """Tells what the people of a street see, a line each. `take` is called on the thread that reads their process."""
 
-    def __init__(self, spoken: Language) -> None:
+    def __init__(self, spoken: Language, *, unmeasured: Collection[str] = ()) -> None:
+        """unmeasured: gates where nobody is: what a thermometer would have said is not seen there."""
         self._spoken = spoken
+        self._unmeasured = frozenset(unmeasured)
         self._closed: BrokenPipeError | None = None
 
     def raise_if_nobody_listens(self) -> None:
@@ -205,15 +239,15 @@ class PeopleTeller:
             log.debug("people_said %s", line)
             return
         if event.get("event") == "visit":
-            say(visit_in_words(event, self._spoken))
+            say(visit_in_words(event, self._spoken, unmeasured=self._unmeasured))
         elif event.get("event") == "trouble":
             complain(str(event.get("words")))
 
 
-def visit_in_words(visit: dict[str, Any], spoken: Language) -> str:
+def visit_in_words(visit: dict[str, Any], spoken: Language, *, unmeasured: Collection[str] = ()) -> str:
     """One visit as a line."""
     what = name_of(spoken, "behaviour", str(visit["behaviour"]))
-    if visit["behaviour"] in _BODY_TEMPERATURES and visit["gate"] in _UNMEASURED_GATES:
+    if visit["behaviour"] in _BODY_TEMPERATURES and visit["gate"] in unmeasured:
         what += phrase(spoken, "not_measured")
     answers = " → ".join(name_of(spoken, "answer", str(answer)) for answer in visit["answers"])
     after_s = visit["answered_after_s"]

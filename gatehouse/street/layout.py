@@ -4,17 +4,20 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from config.rules import load_rules
 from gatehouse.outcome import CommandTrouble, ExitCode
 from gatehouse.provisioning import Site
 from model.identities import CommunityId, CompoundId, DeviceId, GateNumber
 from model.passing import Direction
+from model.rule_set import RuleSet
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-COMMUNITY = CommunityId("xinghuayuan")
 COMPOUND = CompoundId("xinghuayuan-1")
-RULES = CHECKOUT / "config" / "communities" / "default.toml"
+COMMUNITIES = CHECKOUT / "config" / "communities"
+DEFAULT_COMMUNITY = "default"
 PROFILE = CHECKOUT / "config" / "profiles" / "gate-barrier.toml"
 # A Unix socket's path holds 107 bytes (sockaddr_un); the longest name below a folder of wires takes 16.
 _WIRES_PATH_MAX = 90
@@ -36,11 +39,22 @@ GATES: tuple[GatePlan, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class StreetFolder:
-    """What a street keeps between two starts."""
+    """What a street keeps between two starts. rules: of its community, a file of COMMUNITIES or another."""
 
     folder: Path
+    rules: Path = COMMUNITIES / f"{DEFAULT_COMMUNITY}.toml"
+
+    @cached_property
+    def rule_set(self) -> RuleSet:
+        """The community's rules. Raises SettingsError."""
+        return load_rules(self.rules)
+
+    @property
+    def community(self) -> CommunityId:
+        """The issuer of the street's passes."""
+        return self.rule_set.community
 
     @property
     def stamp(self) -> Path:

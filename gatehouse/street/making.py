@@ -10,8 +10,8 @@ from pathlib import Path
 
 from gate.shell.guards import hash_pin
 from gatehouse.outcome import CommandTrouble, ExitCode
-from gatehouse.provisioning import Site, load_key_list, provision_site, record_for
-from gatehouse.street.layout import COMMUNITY, COMPOUND, GATES, StreetFolder
+from gatehouse.provisioning import load_key_list, provision_site, record_for
+from gatehouse.street.layout import COMPOUND, GATES, StreetFolder
 from gatehouse.street.settings_text import as_toml
 from model.credentials import Pass, PassFlags, PassKind
 from model.directory import Isolation, PassStatus
@@ -22,7 +22,7 @@ from passes.key_files import load_signing_key
 from simulator.community import Household, PassRow, Person, make_households, write_csv_files
 from simulator.people import Behaviour, Carrier, Resident, Wallet, write_people
 
-FORMAT = "gatehouse-street-2"
+FORMAT = "gatehouse-street-3"
 DEMO_USER = "demo"
 PASSES_VALID_FOR = timedelta(days=30)
 MADE_ANEW_AFTER = timedelta(days=21)
@@ -47,11 +47,15 @@ class DemoGuard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What a finished street says of itself. password, guards' PINs: made for this machine alone."""
+    """What a finished street says of itself. password, guards' PINs: made for this machine alone.
+
+    rules_version: of the community's rules that were published last.
+    """
 
     made_at: datetime
     password: str
     guards: tuple[DemoGuard, ...] = ()
+    rules_version: int = 0
 
 
 def read_stamp(street: StreetFolder) -> Stamp | None:
@@ -59,7 +63,12 @@ def read_stamp(street: StreetFolder) -> Stamp | None:
     try:
         stored = json.loads(street.stamp.read_text(encoding="utf-8"))
         guards = tuple(DemoGuard(**each) for each in stored["guards"])
-        stamp = Stamp(made_at=datetime.fromisoformat(stored["made_at"]), password=stored["password"], guards=guards)
+        stamp = Stamp(
+            made_at=datetime.fromisoformat(stored["made_at"]),
+            password=stored["password"],
+            guards=guards,
+            rules_version=int(stored["rules_version"]),
+        )
         is_current = stored["format"] == FORMAT
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -74,6 +83,7 @@ def write_stamp(street: StreetFolder, stamp: Stamp) -> None:
         "made_at": stamp.made_at.isoformat(),
         "password": stamp.password,
         "guards": [asdict(each) for each in stamp.guards],
+        "rules_version": stamp.rules_version,
     }
     text = json.dumps(stored, ensure_ascii=False)
     street.stamp.touch(mode=0o600)
@@ -107,16 +117,21 @@ def make(street: StreetFolder, *, seed: int = 2020) -> Stamp:
     now = datetime.now(UTC)
     for folder in (street.folder, street.logs, street.center, street.register):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    provision_site(street.site.folder, COMMUNITY, [plan.device for plan in GATES], now=now)
+    provision_site(street.site.folder, street.community, [plan.device for plan in GATES], now=now)
     households = make_households(seed)
-    issued = _Office(street.site, now, random.Random(seed)).issue_all(households)
+    issued = _Office(street, now, random.Random(seed)).issue_all(households)
     for file in write_csv_files(street.register, COMPOUND, households, [row for row, _ in issued]):
         file.chmod(0o600)
     walkers = [resident for _, resident in issued if resident is not None]
     special = [each for each in walkers if each.behaviour is not Behaviour.NORMAL]
     usual = [each for each in walkers if each.behaviour is Behaviour.NORMAL]
     write_people(street.people, tuple((usual[: _WALKERS_MAX - len(special)]) + special))
-    return Stamp(made_at=now, password=secrets.token_urlsafe(9), guards=_make_guards(street.guards))
+    return Stamp(
+        made_at=now,
+        password=secrets.token_urlsafe(9),
+        guards=_make_guards(street.guards),
+        rules_version=street.rule_set.version,
+    )
 
 
 def write_notices(street: StreetFolder) -> None:
@@ -141,9 +156,10 @@ def _make_guards(file: Path) -> tuple[DemoGuard, ...]:
 class _Office:
     """Issues everybody's pass. The last two walkers are given an expired and a revoked one."""
 
-    def __init__(self, site: Site, now: datetime, random_source: random.Random) -> None:
-        self._key = load_signing_key(site.signing_key("pass"))
-        record = record_for(load_key_list(site, COMMUNITY), self._key)
+    def __init__(self, street: StreetFolder, now: datetime, random_source: random.Random) -> None:
+        self._community = street.community
+        self._key = load_signing_key(street.site.signing_key("pass"))
+        record = record_for(load_key_list(street.site, street.community), self._key)
         if record is None:
             raise CommandTrouble("the new key list lacks its pass key", code=ExitCode.ENVIRONMENT)
         self._record = record
@@ -193,7 +209,7 @@ class _Office:
     ) -> Pass:
         return Pass(
             pass_id=new_pass_id(),
-            community=COMMUNITY,
+            community=self._community,
             household=household.household,
             colour=household.colour,
             kind=PassKind.RESIDENT,

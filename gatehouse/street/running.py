@@ -9,12 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from config.rules import load_rules
 from gatehouse.outcome import CommandTrouble, ExitCode
 from gatehouse.provisioning import BROKER_TEMPLATES
 from gatehouse.street.center_client import CenterClient
 from gatehouse.street.center_part import serve_words, write_center_settings
-from gatehouse.street.layout import CHECKOUT, COMPOUND, GATES, RULES, StreetFolder, Wires
+from gatehouse.street.layout import CHECKOUT, COMPOUND, GATES, StreetFolder, Wires
 from gatehouse.street.making import DEMO_USER, Stamp, write_notices
 from gatehouse.street.ports import Ports, listens
 from gatehouse.street.powers import Powers
@@ -66,7 +65,7 @@ class RunningStreet:
     def write_settings(self) -> None:
         """Write what hangs on this start's ports and wires."""
         write_notices(self.street)
-        measured = load_rules(RULES).measured_directions
+        measured = self.street.rule_set.measured_directions
         wirings = []
         for plan, kiosk_port, cable_port in zip(GATES, self.ports.kiosks, self.ports.cables, strict=True):
             table = gate_table(

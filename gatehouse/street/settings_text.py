@@ -4,7 +4,7 @@ import json
 import tomllib
 from typing import Any
 
-from gatehouse.street.layout import COMMUNITY, COMPOUND, PROFILE, RULES, GatePlan, StreetFolder, Wires
+from gatehouse.street.layout import COMPOUND, PROFILE, GatePlan, StreetFolder, Wires
 from simulator.wiring import GateWiring, Input, Output, Pin, Step
 
 Table = dict[str, Any]
@@ -30,9 +30,9 @@ def gate_table(
     """
     table = tomllib.loads(PROFILE.read_text(encoding="utf-8"))
     bus = street.site.identity(plan.device)
-    table |= {"rules": str(RULES), "state_dir": str(street.gate(plan) / "state")}
+    table |= {"rules": str(street.rules), "state_dir": str(street.gate(plan) / "state")}
     table["identity"] = {
-        "community": COMMUNITY,
+        "community": street.community,
         "compound": COMPOUND,
         "device": plan.device,
         "gate_number": plan.number,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from street_kit import CHECKOUT, IN, STOP_WITHIN_S, Street, eventually
 
-from gatehouse.street.layout import COMMUNITY, COMPOUND, RULES
+from gatehouse.street.layout import COMPOUND
 from gatehouse.street.settings_text import as_toml
 from simulator.physics import SensorView
 from simulator.wires import Gate
@@ -44,7 +44,9 @@ def standing_tent(folder: Path, wires: Path, street: Street) -> Iterator[Tent]:
 
     wires: a folder with a short path.
     """
-    rules = RULES.read_text(encoding="utf-8").replace('shown_to = ["resident", "guard"]', 'shown_to = ["guard"]')
+    rules = street.folder.rules.read_text(encoding="utf-8").replace(
+        'shown_to = ["resident", "guard"]', 'shown_to = ["guard"]'
+    )
     (folder / "rules.toml").write_text(rules, encoding="utf-8")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -52,7 +54,12 @@ def standing_tent(folder: Path, wires: Path, street: Street) -> Iterator[Tent]:
     table = tomllib.loads(PROFILE.read_text(encoding="utf-8"))
     site = street.folder.site
     table |= {"rules": str(folder / "rules.toml"), "state_dir": str(folder / "state")}
-    table["identity"] |= {"community": COMMUNITY, "compound": COMPOUND, "device": DEVICE, "gate_number": 9}
+    table["identity"] |= {
+        "community": street.folder.community,
+        "compound": COMPOUND,
+        "device": DEVICE,
+        "gate_number": 9,
+    }
     table["keys"] = {"root_key_path": str(site.root_public), "key_list_path": str(site.key_list)}
     table["clock"]["source"] = "declared"
     table["gpio"]["pin_factory"] = f"wire:{wires / 'pins'}"

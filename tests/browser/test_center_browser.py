@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from center_kit import Device
+from center_kit import START, Device
 from center_office import NUMBER, PASSWORD, ServedOffice
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from center.outings.overdue import OverdueRow
 from model.reasons import Outcome, Reason
 
 WITHIN_MS = 15_000
@@ -118,6 +119,19 @@ def test_silence_is_said_loudly_and_rows_missed_in_it_come_after_it(
     office.start(port)
     expect(page.locator("#passages tr")).to_have_count(4, timeout=WITHIN_MS)
     expect(page.locator("#stale")).to_be_hidden()
+
+
+def test_a_household_that_is_overdue_comes_to_an_open_page_by_itself(
+    desk: Desk, office: ServedOffice, pictures: Path
+) -> None:
+    desk.page.clock.install()
+    page = desk.sign_in()
+    expect(page.locator("#link")).to_have_text("Live")
+    expect(page.locator("#notices .overdue")).to_have_count(0)
+    office.overdue = (OverdueRow(household=501, device="gate-1", started_at=START, due_back=START, people_missing=1),)
+    page.clock.fast_forward(21_000)
+    expect(page.locator("#notices .overdue")).to_contain_text("Household 501", timeout=WITHIN_MS)
+    page.screenshot(path=pictures / "overdue.png")
 
 
 def test_a_centre_without_its_bus_says_so(desk: Desk, office: ServedOffice) -> None:

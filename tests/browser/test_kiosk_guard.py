@@ -18,13 +18,16 @@ from gate.screens import (
     DecideVisit,
     FindHousehold,
     IdentifyHousehold,
+    LogDelivery,
     MeasureByHand,
     OccupantShown,
     Refusal,
+    RegisterVisitor,
     ReleaseInEmergency,
     SeeMask,
     SeeOutsider,
     SeeVehicle,
+    SeeVisitorLeave,
     TemperatureShown,
     VehicleShown,
     VisitShown,
@@ -439,6 +442,103 @@ def test_an_ambulance_is_let_in_with_two_touches(post: Post) -> None:
     assert len(post.gate.orders("admit_service")) == 1
 
 
+# --- visitors and deliveries ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "language"), [("desktop", "zh"), ("small", "en"), ("phone", "zh")])
+def test_a_visitor_is_registered_with_the_keyboard_and_the_number_stands_large(
+    chromium: Browser, tmp_path: Path, pictures: Path, size: str, language: str
+) -> None:
+    post = Post(chromium, tmp_path, size=size)
+    post.speak(language)
+    page = post.sign_in()
+    post.gate.answers["find"] = Answer(is_done=True, found=FOUND)
+    post.gate.answers["register_visitor"] = Answer(is_done=True, slip="3-28-014-1")
+    page.keyboard.press("o")
+    page.locator("#others-visitor").click()
+    page.keyboard.type("3")
+    page.keyboard.press("Enter")
+    page.locator("#visitor-results input").first.check()
+    page.locator("#visitor-name").fill("王小明")
+    page.locator("#visitor-id").fill("110105194912310021")
+    expect(page.locator("#visitor-fault")).not_to_be_empty()
+    expect(page.locator("#visitor-id")).to_have_attribute("aria-invalid", "true")
+    page.screenshot(path=pictures / f"guard-visitor-{size}-{language}.png")
+    page.locator("#visitor-id").press("End")
+    page.locator("#visitor-typed-pad [data-key='del']").click()
+    page.locator("#visitor-typed-pad [data-key='x']").click()
+    expect(page.locator("#visitor-fault")).to_be_empty()
+    page.locator("#visitor-phone").fill("13800138000")
+    page.locator("#visitor-go").click()
+    expect(page.locator("#visitor-slip")).to_have_text("3-28-014-1")
+    page.screenshot(path=pictures / f"guard-visitor-slip-{size}-{language}.png")
+    (order,) = post.gate.orders("register_visitor")
+    assert isinstance(order, RegisterVisitor)
+    assert (order.name, order.id_number, order.phone) == ("王小明", "11010519491231002X", "13800138000")
+    assert page.locator("#visitor-name").input_value() == page.locator("#visitor-id").input_value() == ""
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    post.close()
+    assert post.complaints == []
+
+
+def test_what_the_terminal_finds_wrong_is_said_beside_its_field(post: Post) -> None:
+    page = post.sign_in()
+    post.gate.answers["find"] = Answer(is_done=True, found=FOUND)
+    post.gate.answers["register_visitor"] = Answer(is_done=False, why=Refusal.INVALID, fault="phone")
+    page.locator("#menu-others").click()
+    page.locator("#others-visitor").click()
+    page.locator("#visitor-room").fill("1201")
+    page.locator("#visitor-search").click()
+    page.locator("#visitor-results input").first.check()
+    page.locator("#visitor-go").click()
+    expect(page.locator("#visitor-fault")).to_contain_text("电话号码不对")
+    expect(page.locator("#visitor-phone")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.locator("#menu-others").click()
+    page.locator("#others-visitor").click()
+    expect(page.locator("#visitor-fault")).to_be_empty()
+
+
+def test_where_visitors_are_turned_back_nothing_is_asked_about_them(post: Post) -> None:
+    page = post.sign_in()
+    post.gate.answers["find"] = Answer(is_done=True, found=FOUND)
+    post.gate.show(gate_changes={"visitors": "turned_back", "services": ("ambulance",)})
+    page.locator("#menu-others").click()
+    expect(page.locator("#others-who label:visible")).to_have_count(1)
+    page.locator("#others-visitor").click()
+    expect(page.locator("#visitor-name")).to_be_hidden()
+    expect(page.locator("#visitor-policy")).to_contain_text("一律劝返")
+    page.locator("#visitor-room").fill("1201")
+    page.locator("#visitor-search").click()
+    page.locator("#visitor-results input").first.check()
+    page.locator("#visitor-go").click()
+    order = post.gate.await_order("register_visitor")
+    assert isinstance(order, RegisterVisitor)
+    assert (order.name, order.id_number, order.phone) == ("", "", "")
+
+
+def test_a_visitor_leaves_by_the_number_and_a_delivery_is_noted(post: Post, pictures: Path) -> None:
+    page = post.sign_in()
+    post.gate.answers["find"] = Answer(is_done=True, found=FOUND)
+    page.locator("#menu-others").click()
+    page.locator("#others-visitor").click()
+    page.get_by_role("radio", name="离开").check()
+    page.locator("#visitor-slip-typed").fill("3 28 014 1")
+    page.locator("#visitor-leave").click()
+    assert post.gate.await_order("visitor_leaves") == SeeVisitorLeave(token=TOKEN, slip="3-28-014-1")
+    page.locator("#menu-others").click()
+    page.locator("#others-delivery").click()
+    page.locator("#delivery-room").fill("1201")
+    page.locator("#delivery-search").click()
+    page.locator("#delivery-results input").first.check()
+    page.get_by_role("radio", name="药品").check()
+    page.screenshot(path=pictures / "guard-delivery.png")
+    page.locator("#delivery-go").click()
+    order = post.gate.await_order("delivery")
+    assert isinstance(order, LogDelivery)
+    assert (order.what, order.step) == ("medicine", "left")
+
+
 # --- the emergency release --------------------------------------------------------------------------------------------
 
 
@@ -516,6 +616,16 @@ def test_a_barrier_without_a_contact_is_never_called_closed(post: Post) -> None:
     expect(shut).to_contain_text("开关未知")
     post.gate.show(barrier=BarrierShown(is_released=False, is_open=False, is_free=False), lost=(lost("contacts"),))
     expect(shut).to_contain_text("未知（故障）")
+
+
+def test_the_strip_says_by_which_rules_and_register_the_gate_goes(post: Post) -> None:
+    page = post.sign_in()
+    expect(page.locator("#strip-rules")).to_contain_text("第3版")
+    expect(page.locator("#strip-directory")).to_contain_text("第12版，10分钟前")
+    post.gate.show(lost=(lost("directory_refused", "not_newer"),))
+    expect(page.locator("#strip-directory")).to_have_class("warn")
+    page.locator("#menu-trouble").click()
+    expect(page.locator("#trouble-list article", has_text="名册或规则被拒收")).to_contain_text("not_newer")
 
 
 def test_a_ringing_resident_is_seen_and_answered(post: Post) -> None:

@@ -72,6 +72,40 @@ def test_10_kb_without_an_end_makes_it_unavailable_until_a_code_comes(
     assert listener.await_nth(ComponentHealth, 3).is_available
 
 
+def test_codes_between_endless_lines_are_taken_and_the_trouble_is_told_once_until_it_is_over(
+    tmp_path: Path, scanner_twin: SerialScannerTwin, listener: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each word about a scanner's health is a record on the disk, and the person at the gate would wait for it."""
+    passed_s, noise = 0.0, b"\xb7" * 5_000 + b"\r"
+    scanner = SerialScanner(SerialScannerSettings(port=str(tmp_path / "scanner")), monotonic=lambda: passed_s)
+    scanner.start(listener)
+    listener.await_nth(ComponentHealth)
+    for number in range(20):
+        scanner_twin.type(noise + CODE + b"%d\r" % number)
+    listener.await_nth(CodeScanned, 20)
+    assert [health.is_available for health in listener.of(ComponentHealth)] == [True, False]
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+    passed_s = 5.0
+    assert listener.await_nth(ComponentHealth, 3).is_available
+    scanner.stop()
+
+
+def test_a_code_goes_ahead_of_the_health_that_it_proves(
+    tmp_path: Path, scanner_twin: SerialScannerTwin, listener: Listener
+) -> None:
+    passed_s = 0.0
+    scanner = SerialScanner(SerialScannerSettings(port=str(tmp_path / "scanner")), monotonic=lambda: passed_s)
+    scanner.start(listener)
+    listener.await_nth(ComponentHealth)
+    scanner_twin.type(b"A" * 5_000 + b"\r")
+    assert not listener.await_nth(ComponentHealth, 2).is_available
+    passed_s = 5.0
+    scanner_twin.type(CODE + b"\r")
+    assert listener.await_nth(ComponentHealth, 3).is_available
+    assert [type(reading) for reading in listener.readings[-2:]] == [CodeScanned, ComponentHealth]
+    scanner.stop()
+
+
 def test_a_scanner_that_babbles_is_not_listened_to_until_it_is_calm(
     tmp_path: Path, scanner_twin: SerialScannerTwin, listener: Listener
 ) -> None:

@@ -4,12 +4,14 @@
 const SILENT_AFTER_MS = 10_000;
 const ROWS_MAX = 200;
 const RECONNECT_MS = 3_000;
+const NOTICES_EVERY_MS = 20_000;
 
 const page = document.body.dataset;
 const find = (id) => document.getElementById(id);
 let lastHeard = performance.now();
 let lastId = new URL(page.stream, location.href).searchParams.get("after") ?? "0";
 let source = null;
+let notices = null;
 
 function parsed(html) {
   const template = document.createElement("template");
@@ -122,5 +124,19 @@ async function again() {
   connect();
 }
 
+async function lookForNotices() {
+  try {
+    const answer = await fetch("/notices", { credentials: "same-origin", redirect: "manual" });
+    if (!answer.ok) return;
+    const html = await answer.text();
+    // Put in place only when it says something new: a screen reader announces it each time.
+    if (html !== notices) find("notices").innerHTML = html;
+    notices = html;
+  } catch {
+    // The centre is away: the banner says so.
+  }
+}
+
 setInterval(watchSilence, 1_000);
+setInterval(lookForNotices, NOTICES_EVERY_MS);
 connect();

@@ -6,14 +6,16 @@ import { wireKeys } from "./guard_keys.js";
 import { listen } from "./guard_link.js";
 import { showLock, wireLock } from "./guard_lock.js";
 import { followMeasure, wireMeasure } from "./guard_measure.js";
-import { wireOthers } from "./guard_others.js";
+import { followOthers, wireOthers } from "./guard_others.js";
 import { close, find, onPress, openedSheet, wireSheets } from "./guard_parts.js";
 import { openVisit, showPerson, wirePerson } from "./guard_person.js";
 import { showState, wireState } from "./guard_state.js";
 import { followVehicle, wireVehicle } from "./guard_vehicle.js";
+import { followVisitors, wireVisitors } from "./guard_visitors.js";
 import { clockTime, make, onLanguage, rebuild, setText, speakOfTent, steps, storage, switchLanguage, t, wordAll } from "./guard_words.js";
 
 const kept = storage();
+const FOR_GUARDS = ["find", "others", "measure", "handover", "passages", "visitor", "delivery"].map((name) => `sheet-${name}`);
 const COVERED = ["top", "strip", "banners", "main", "menu"];
 let view = null;
 let silentMs = 0;
@@ -28,6 +30,8 @@ function onView(next) {
     followMeasure(openVisit());
     followFind(openVisit());
     followVehicle(openVisit());
+    followVisitors(view.screen);
+    followOthers(view.screen.gate.services);
   }
   draw();
 }
@@ -45,7 +49,7 @@ function draw() {
   document.body.classList.toggle("signed-in", view.is_signed_in);
   find("handover-open").hidden = !view.is_signed_in;
   for (const id of ["menu-find", "menu-others", "menu-passages"]) find(id).hidden = !view.is_signed_in;
-  if (!view.is_signed_in && ["sheet-find", "sheet-others", "sheet-measure", "sheet-vehicle", "sheet-handover", "sheet-passages"].includes(openedSheet())) {
+  if (!view.is_signed_in && FOR_GUARDS.includes(openedSheet())) {
     close();
   }
   if (!view.screen) return;
@@ -99,6 +103,7 @@ wireMeasure();
 wireFind();
 wireOthers();
 wireVehicle();
+wireVisitors();
 wireState();
 wireEmergency();
 wireKeys({ arm });

@@ -1,4 +1,4 @@
-// Who comes in without a pass: choose who it is, then let through.
+// Who comes in without a pass: choose who it is, then let through. Visitors and deliveries have sheets of their own.
 
 import { give } from "./guard_link.js";
 import { choice, close, find, onPress, open, stepper, tell } from "./guard_parts.js";
@@ -18,6 +18,7 @@ const REASONS = [
 
 let who = null;
 let people = null;
+let allowed = null;
 
 export function wireOthers() {
   who = choice(find("others-who"), "service", REASONS, draw);
@@ -29,6 +30,15 @@ export function wireOthers() {
   onPress(find("others-go"), send);
   onLanguage(draw);
   draw();
+}
+
+/** Whom the community's rules let a guard let through. */
+export function followOthers(services) {
+  if (String(services) === String(allowed)) return;
+  allowed = services;
+  for (const input of find("others-who").querySelectorAll("input")) {
+    input.closest("label").hidden = !allowed.includes(input.value);
+  }
 }
 
 export function openOthers() {

@@ -231,8 +231,10 @@ function draw() {
 }
 
 function drawWho() {
-  setText(find("person-room"), visit.room ?? t("person.room_unknown"));
-  find("person-room").classList.toggle("unknown", !visit.room);
+  const whose = visit.visitor ? t("person.visitor", { number: visit.visitor }) : visit.room;
+  setText(find("person-room"), whose ?? t("person.room_unknown"));
+  find("person-room").classList.toggle("unknown", !whose);
+  find("person-name").hidden = Boolean(visit.visitor);
   setText(find("person-name"), visit.masked_name ?? t("person.name_unknown"));
   find("person-name").classList.toggle("unknown", !visit.masked_name);
   const colour = find("person-colour");

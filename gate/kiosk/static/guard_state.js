@@ -56,7 +56,8 @@ function drawStrip() {
   const items = [
     ["network", t(`strip.${network[0]}`), network[1]],
     ["clock", word("strip", `clock_${gate.clock}`), UNTRUSTED.includes(gate.clock) ? "bad" : ""],
-    ["directory", directoryWords(gate), gate.directory_version === null ? "bad" : ""],
+    ["directory", directoryWords(gate), gate.directory_version === null ? "bad" : lost.has("directory_refused") ? "warn" : ""],
+    ["rules", t("strip.rules_version", { version: gate.rules_version }), ""],
     ["backlog", gate.backlog ? t("strip.backlog_count", { count: gate.backlog }) : t("strip.backlog_none"), ""],
     ["room", t("strip.room_used", { percent: gate.journal_used_percent }), gate.journal_used_percent >= ROOM_SHORT_PERCENT ? "warn" : ""],
   ];
@@ -73,8 +74,9 @@ function drawStrip() {
 
 function directoryWords({ directory_version, directory_age_s }) {
   if (directory_version === null) return t("strip.directory_none");
-  if (directory_age_s === null || directory_age_s < 60) return t("strip.directory_fresh");
-  return t("strip.directory_age", { age: span(directory_age_s) });
+  const version = directory_version;
+  if (directory_age_s === null || directory_age_s < 60) return t("strip.directory_fresh", { version });
+  return t("strip.directory_age", { version, age: span(directory_age_s) });
 }
 
 /** Never "closed" unless a contact that works says so. */

@@ -18,6 +18,7 @@ from center.desk.passages import PassageView
 from center.ingest.gate_book import GateBook
 from center.ingest.keeper import RecordKeeper
 from center.ingest.worker import IngestWorker
+from center.outings.overdue import OverdueRow
 from center.registry.csv_import import import_csv
 from center.registry.residents import Residents
 from center.registry.vault import create_vault_file, load_vault
@@ -71,6 +72,7 @@ class Office:
         self.users.add("duty", PASSWORD, Role.OFFICER)
         self.health = Health(bus=True, ingest=True)
         self.directory_changes = 0
+        self.overdue: tuple[OverdueRow, ...] = ()
         passages = self.passages = PassageView(self.store)
         gates = GateView(self.store)
         self.live = LiveFeed(passages, gates)
@@ -91,6 +93,7 @@ class Office:
             residents=self.residents,
             health=lambda: self.health,
             directory_changed=self._note_change,
+            overdue=lambda: self.overdue,
         )
         self.app = make_application(services, zone=ZONE, language=Language.ENGLISH)
 

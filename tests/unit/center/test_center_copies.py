@@ -64,7 +64,7 @@ def test_a_copy_of_another_device_s_record_counts(store: Store) -> None:
 
 
 def test_without_setting_copies_apart_a_passage_is_seen_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "_set_copies_apart", lambda connection, draft: None)
+    monkeypatch.setattr(keeper, "_set_copies_apart", lambda connection, draft: frozenset())
     old, new = Device(), Device(epoch="00000000000000e2")
     originals = old.decisions(2)
     RecordKeeper(store).keep([*originals, *(new.body(copy_text(e.body, old.epoch, e.seq)) for e in old.envelopes)])

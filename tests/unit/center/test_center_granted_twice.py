@@ -4,13 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from center_kit import PASS_ID, Device, at, decision
+from center_kit import PASS_ID, START, Device, at, decision
 from center_office import Office
+from sqlalchemy import insert
 
+from center.clock import now_ms
 from center.desk.notices import granted_twice
 from center.ingest import granted_twice as ingest
 from center.ingest.arrivals import EventArrived
 from center.ingest.keeper import RecordKeeper
+from center.outings.overdue import OverdueRow
+from center.outings.settle import ACTION as OVER_QUOTA
+from center.store.schema import Audit
 from journal.body import build_body, canonical_json, parse_body
 from model.identities import PassId
 from model.records import ConflictRecord, fields_of
@@ -88,3 +93,47 @@ def test_the_live_page_tells_it_in_both_languages(office: Office, language: str,
     page = client.get("/").text
     assert words in page
     assert f'href="/?pass={PASS_ID}"' in page
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "A household went out more often than its quota."), ("zh", "有住户外出次数超过限额。")],
+)
+def test_an_outing_too_many_is_told_on_the_live_page_and_to_one_that_is_open(
+    office: Office, language: str, words: str
+) -> None:
+    client = office.client("duty")
+    client.cookies.set("gatehouse_language", language)
+    assert words not in client.get("/notices").text
+    with office.store.writing() as connection:
+        connection.execute(
+            insert(Audit).values(
+                at_ms=now_ms(), user_name="center", action=OVER_QUOTA, subject=f"501/{PASS_ID}", reason="gate-7 gate-8"
+            )
+        )
+    for path in ("/", "/notices"):
+        page = client.get(path).text
+        assert words in page
+        assert "gate-7" in page
+        assert 'href="/?household=501"' in page
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Not back in time: 6."), ("zh", "逾期未归：6 起。")])
+def test_who_is_overdue_is_told_the_longest_first_and_no_more_than_fits(
+    office: Office, language: str, words: str
+) -> None:
+    client = office.client("duty")
+    client.cookies.set("gatehouse_language", language)
+    assert words not in client.get("/").text
+    office.overdue = tuple(
+        OverdueRow(household=number, device="gate-7", started_at=START, due_back=START, people_missing=1)
+        for number in range(501, 507)
+    )
+    page = client.get("/").text
+    assert words in page
+    assert 'href="/?household=505"' in page
+    assert 'href="/?household=506"' not in page
+
+
+def test_notices_are_for_those_who_have_signed_in(office: Office) -> None:
+    assert office.client().get("/notices").status_code == 303

@@ -25,13 +25,13 @@ from center.errors import (
 from center.ingest.gate_book import GateBook
 from center.registry.csv_import import Counts, import_csv
 from center.registry.directory_issue import DirectoryIssue
-from center.registry.id_numbers import IdNumberFault, fault_of, mask_id_number, mask_name, mask_phone, normal_form
 from center.registry.residents import Residents
 from center.registry.vault import SealedIdNumber, Vault, create_vault_file, load_vault
 from center.store.database import Store, open_store
 from center.store.schema import Audit, Household, IssuedPass, Person, Place
 from model.credentials import Colour
 from model.directory import Isolation, PassStatus
+from model.id_numbers import IdNumberFault, fault_of, mask_id_number, mask_name, mask_phone, normal_form
 from model.identities import CommunityId, HouseholdId
 from passes.directory_chunks import DirectoryAssembler, DirectoryComplete
 from passes.keys import KeyRole, SigningKey, key_list_of, new_signing_key, record_of
@@ -363,7 +363,8 @@ def opened(chunks: tuple[bytes, ...], key: SigningKey, held: int = 0) -> Directo
         key.public, KeyRole.DIRECTORY, datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
     )
     keys = key_list_of(CommunityId("longcheng"), 1, now, [record])
-    assembler = DirectoryAssembler(keys=keys, community=CommunityId("longcheng"), held_version=held)
+    assembler = DirectoryAssembler(keys=keys, community=CommunityId("longcheng"))
+    assembler.held_version = held
     outcome = [assembler.offer(chunk, now) for chunk in chunks][-1]
     assert isinstance(outcome, DirectoryComplete)
     return outcome

@@ -17,6 +17,7 @@ from model.records import PassageEnd, VisitStep
 from model.rule_set import Check
 from model.temperature import IndeterminateWhy, SensorFault, Site, TemperatureOutcome
 from model.vehicle_check import PlateMatch
+from passes.errors import DocumentFault
 
 WEB = Path(__file__).resolve().parents[3] / "center" / "web"
 
@@ -45,7 +46,8 @@ def test_both_languages_have_the_same_keys_and_places_for_values() -> None:
         ("site", [site.value for site in Site]),
         ("temperature", [outcome.value for outcome in TemperatureOutcome]),
         ("mode", [mode.value for mode in Mode]),
-        ("why", [why.value for why in (*SensorFault, *IndeterminateWhy)]),
+        ("why", [why.value for why in (*SensorFault, *IndeterminateWhy, *DocumentFault)]),
+        ("component", ["directory-refused"]),
         ("stage", [stage.value for stage in CheckStage]),
         ("refusal", [detail.value for detail in RefusalDetail]),
         ("result", ["yes", "no", "normal", "high", "indeterminate", "confirmed", "refused", "verified"]),

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from center.accounts.audit import newest
 from center.accounts.users import Account, Role
 from center.ingest.extract import columns_of
+from center.ingest.gate_book import GateBook
 from center.person_label import person_label
 from center.registry.reveals import SHOWN_WITHIN_S, Reveals
 from center.web.language import Language, chosen_language
@@ -24,6 +25,7 @@ from center.web.services import Health
 from journal.body import build_body, canonical_json
 from model.reasons import Outcome, Reason
 from model.records import StepDone, VisitStep, fields_of
+from mqtt.messages import Availability, Mode
 
 REVOKE = f"/households/{HOUSEHOLD}/passes/{PASS_ID}/revoke"
 WEB = Path(__file__).resolve().parents[3] / "center" / "web"
@@ -355,6 +357,22 @@ def test_chinese_runs_on_without_foreign_spaces(office: Office) -> None:
 
 
 # Inner walls
+
+
+@pytest.mark.parametrize(
+    ("language", "rules", "refused", "why"),
+    [
+        ("zh", "第 5 版", "拒收名册或规则", "比现有的旧"),
+        ("en", "version 5", "Directory or rules refused", "older than"),
+    ],
+)
+def test_a_gate_shows_its_rules_and_what_it_refused(
+    office: Office, language: str, rules: str, refused: str, why: str
+) -> None:
+    modes = {"directory-refused": Mode(availability=Availability.UNAVAILABLE, why="not_newer")}
+    GateBook(office.store).note([office.device.state(modes=modes, rules_version=5)])
+    page = office.client("duty").get("/gates/gate-1", headers={"accept-language": language}).text
+    assert all(words in page for words in (rules, refused, why))
 
 
 def test_web_calls_services_and_services_call_the_store_never_back() -> None:

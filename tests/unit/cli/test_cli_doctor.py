@@ -13,7 +13,7 @@ from drivers.twins_server import ThermometerTwinServer
 from gatehouse.doctor import Finding, look_over
 from gatehouse.guard_commands import write_guards
 from gatehouse.provisioning import provision_site
-from gatehouse.street.layout import COMMUNITY, GATES, StreetFolder, Wires
+from gatehouse.street.layout import GATES, StreetFolder, Wires
 from gatehouse.street.settings_text import Table, as_toml, gate_table
 from model.identities import GuardId
 from simulator.pictures import empty_frame
@@ -29,7 +29,9 @@ class Gate:
     def __init__(self, folder: Path) -> None:
         self.street = StreetFolder(folder=folder / "street")
         self.wires = Wires(folder=folder)
-        provision_site(self.street.site.folder, COMMUNITY, [plan.device for plan in GATES], now=datetime.now(UTC))
+        provision_site(
+            self.street.site.folder, self.street.community, [plan.device for plan in GATES], now=datetime.now(UTC)
+        )
         self.wires.frames(PLAN).mkdir()
         CameraWire(self.wires.frames(PLAN)).show(empty_frame())
         self.scanner = SerialScannerWire(self.wires.tty(PLAN))
@@ -98,7 +100,7 @@ def test_an_unplugged_scanner_and_a_missing_picture_folder_are_told(gate: Gate) 
 
 
 def test_a_key_list_that_the_pinned_root_did_not_sign_is_told(gate: Gate, tmp_path: Path) -> None:
-    other = provision_site(tmp_path / "other", COMMUNITY, [], now=datetime.now(UTC))
+    other = provision_site(tmp_path / "other", gate.street.community, [], now=datetime.now(UTC))
     gate.street.site.key_list.write_bytes(other.key_list.read_bytes())
     assert "keys" in wrong(gate.look())
     os.unlink(gate.street.site.key_list)

@@ -27,8 +27,9 @@ def test_secrets_of_a_site_are_the_owners_alone(site: Path) -> None:
         *site.glob("bus/*/key.pem"),
         site / "bus" / "ca.key",
         site / "center/vault.json",
+        site / "center/visitors.key",
     ]
-    assert len(secrets) == 9
+    assert len(secrets) == 10
     assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
 
 
@@ -36,7 +37,20 @@ def test_provisioning_overwrites_nothing(site: Path, capsys: pytest.CaptureFixtu
     before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
     assert main(["provision", "site", str(site), "--community", COMMUNITY]) == 2
     assert main(["provision", "device", str(site), "gate-1-in"]) == 2
+    assert main(["provision", "visitors", str(site)]) == 2
     assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
+
+
+def test_a_site_without_a_key_for_visitors_gets_one(tmp_path: Path) -> None:
+    folder = tmp_path / "xinghua"
+    provision_site(folder, CommunityId(COMMUNITY), [], now=datetime.now(UTC))
+    secret, public = folder / "center/visitors.key", folder / "keys/visitors.pub"
+    secret.unlink()
+    public.unlink()
+    assert main(["provision", "visitors", str(folder)]) == 0
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert public.is_file()
+    assert main(["provision", "visitors", str(tmp_path)]) == 2
 
 
 @pytest.mark.parametrize(

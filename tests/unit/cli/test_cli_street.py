@@ -212,7 +212,7 @@ def test_a_visit_is_told_in_one_line() -> None:
 
 def test_a_fever_on_the_way_out_is_told_as_not_measured() -> None:
     visit = {"gate": "gate-2-out", "name": "李*", "behaviour": "fever", "scanner": "serial", "answers": ["opened"]}
-    line = command.visit_in_words(visit | {"answered_after_s": None}, Language.EN)
+    line = command.visit_in_words(visit | {"answered_after_s": None}, Language.EN, unmeasured={"gate-2-out"})
     assert line.endswith("李* has a fever (the way out does not measure), hand scanner: barrier opened")
     usual = command.visit_in_words(visit | {"answered_after_s": None, "behaviour": "normal"}, Language.EN)
     assert "measure" not in usual

@@ -7,7 +7,7 @@ import pytest
 
 import config
 from config.problems import SettingsError
-from config.rules import load_rules
+from config.rules import load_rules, parse_rules
 from model.credentials import Colour, Pass, PassFlags, PassKind, VerifiedCode
 from model.directory import Directory, HouseholdEntry, Isolation
 from model.facts import Facts
@@ -20,6 +20,7 @@ from model.temperature import Site, Viewer
 
 COMMUNITIES = Path(config.__file__).parent / "communities"
 DEFAULT = (COMMUNITIES / "default.toml").read_text()
+STRICT = Path(__file__).parent / "rules/strict.toml"
 HOUSEHOLD = HouseholdId(7)
 
 
@@ -56,6 +57,14 @@ def problems_of(folder: Path, text: str) -> dict[str, str]:
     return {problem.key: f"{problem.message} | {problem.hint}" for problem in caught.value.problems}
 
 
+def test_rules_that_travelled_as_text_are_those_of_the_file_and_as_strictly_read(tmp_path: Path) -> None:
+    file = COMMUNITIES / "default.toml"
+    assert parse_rules(file.read_bytes(), Path("signed rules")) == load_rules(file)
+    for bad in (b"\xef\xbb\xbf" + DEFAULT.encode(), b"checks = [", b"\xff", b"", DEFAULT.encode() + b"\nodd = 1"):
+        with pytest.raises(SettingsError, match="signed rules"):
+            parse_rules(bad, Path("signed rules"))
+
+
 def test_the_default_community_arrives_as_a_rule_set() -> None:
     rules = load_rules(COMMUNITIES / "default.toml")
     assert rules.community == CommunityId("xinghuayuan")
@@ -70,7 +79,7 @@ def test_the_default_community_arrives_as_a_rule_set() -> None:
 
 
 def test_a_second_rules_file_changes_an_outcome_without_code() -> None:
-    default, strict = (load_rules(COMMUNITIES / name) for name in ("default.toml", "strict.toml"))
+    default, strict = (load_rules(file) for file in (COMMUNITIES / "default.toml", STRICT))
     by_default = decide(facts(default, Colour.YELLOW, Direction.OUT), default)
     strictly = decide(facts(strict, Colour.YELLOW, Direction.OUT), strict)
     assert (by_default.outcome, by_default.reason) == (Outcome.GRANTED, Reason.ADMITTED_WATCHED)

@@ -155,7 +155,7 @@ def test_problems_of_settings_and_rules_are_told_together(tmp_path: Path) -> Non
 
 
 def test_settings_that_do_not_fit_their_rules_are_refused(tmp_path: Path) -> None:
-    rules = Path(config.__file__).parent / "communities/strict.toml"
+    rules = Path(__file__).parent / "rules/strict.toml"
     text = (
         GATE.replace("../communities/default.toml", str(rules))
         .replace('site = "forehead"', 'site = "wrist"\nburst_size = 3')

@@ -371,6 +371,11 @@ class TestLostParts:
         )
         assert len(identifies(gate).stored().releases) == 1
 
+    def test_a_code_that_a_lost_scanner_still_reads_is_decided(self) -> None:
+        gate = loses(loses(self.with_scanners(), "serial_scanner"), "camera_scanner")
+        gate.comes().measures(burst(NORMAL_SKIN_C)).shows()
+        assert len(gate.stored().releases) == 1
+
     def test_scanner_that_comes_back_is_used_again(self) -> None:
         gate = self.with_scanners().comes().measures(burst(NORMAL_SKIN_C))
         loses(loses(gate, "serial_scanner"), "camera_scanner")

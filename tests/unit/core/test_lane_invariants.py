@@ -17,6 +17,7 @@ from gate.core.events import (
     BreakGlassChanged,
     ClockChanged,
     ComponentChanged,
+    DeliveryLogged,
     DirectoryReplaced,
     DutyChanged,
     EmergencyReleaseOrdered,
@@ -37,6 +38,8 @@ from gate.core.events import (
     TemperatureMeasured,
     TimePassed,
     VehicleSeen,
+    VisitorLeaving,
+    VisitorRegistered,
 )
 from gate.core.lane import deadline
 from gate.core.settings import LaneSettings
@@ -55,7 +58,7 @@ from model.clock import ClockTrust, Instant
 from model.credentials import CodeCheck, RefusalDetail
 from model.directory import Directory, Isolation
 from model.facts import Facts
-from model.identities import GuardId, HouseholdId
+from model.identities import GuardId, HouseholdId, VisitNumber
 from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import DecisionRecord, VisitStep
@@ -63,6 +66,7 @@ from model.rule_set import RuleSet
 from model.rules import Decision
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import Celsius, HandReading, HandSite, HandThermometer, ThermometerReading
+from model.visitors import DeliveryKind, DeliveryStep, VisitPurpose
 from tests.unit.core.lane_dsl import (
     ASK_MEASURE_CHECK_SCAN,
     QUESTIONS,
@@ -132,6 +136,7 @@ UNUSUAL: st.SearchStrategy[Callable[[Instant], Event]] = st.sampled_from(
         lambda at: ComponentChanged(at=at, component="camera_scanner", is_available=True),
     ]
 )
+SLIP = VisitNumber("3-28-014-1")
 LI, WANG = GuardId("li_wei"), GuardId("wang")
 GUARDS_ACTS: st.SearchStrategy[Callable[[Instant], Event]] = st.sampled_from(
     [
@@ -152,6 +157,10 @@ GUARDS_ACTS: st.SearchStrategy[Callable[[Instant], Event]] = st.sampled_from(
         lambda at: MeasuredByHand(at=at, reading=by_hand(at, 38.5)),
         lambda at: MeasuredByHand(at=at, reading=by_hand(at, 20.0)),
         lambda at: ServiceAdmitted(at=at, guard=LI, reason=ServiceReason.REPAIR, people=2),
+        lambda at: VisitorRegistered(at=at, guard=LI, number=SLIP, host=HOUSEHOLD, purpose=VisitPurpose.FAMILY),
+        lambda at: VisitorRegistered(at=at, guard=LI, number=SLIP, host=HouseholdId(77), purpose=VisitPurpose.DELIVERY),
+        lambda at: VisitorLeaving(at=at, guard=LI, number=SLIP),
+        lambda at: DeliveryLogged(at=at, guard=LI, recipient=HOUSEHOLD, kind=DeliveryKind.MEAL, step=DeliveryStep.LEFT),
         lambda at: BellRung(at=at),
         lambda at: BellAnswered(at=at, guard=LI),
     ]

@@ -19,9 +19,9 @@ from model.outings import Outing, OutingPurpose, OutingQuota, OutingRules, Quota
 from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import AbandonedRecord, PassageEnd, PassageRecord, VisitStep
-from model.rule_set import RuleSet
+from model.rule_set import Check, RuleSet
 from tests.unit.core.lane_dsl import Scene, lane, settings
-from tests.unit.model.builders import HOUSEHOLD, directory, resident_pass, rule_set, verified
+from tests.unit.model.builders import HOUSEHOLD, burst, directory, resident_pass, rule_set, verified
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 14, 4, tzinfo=ZoneInfo("UTC"))  # 12:00 in Shanghai
@@ -30,7 +30,7 @@ LI_WEI = GuardId("li_wei")
 
 
 def quota(*, unanswered: Outcome = Outcome.GRANTED) -> RuleSet:
-    """One outing a day, back within two hours; going to a doctor costs nothing."""
+    """One outing a day, back within two hours; going to a doctor, or for a delivery at the gate, costs nothing."""
     outings = OutingRules(
         quota=OutingQuota(
             count=1,
@@ -43,7 +43,7 @@ def quota(*, unanswered: Outcome = Outcome.GRANTED) -> RuleSet:
         return_within_min=120,
         return_by=None,
         overdue_after_min=0,
-        exempt=frozenset({OutingPurpose.MEDICAL}),
+        exempt=frozenset({OutingPurpose.MEDICAL, OutingPurpose.FETCH}),
         unanswered=unanswered,
     )
     return replace(rule_set(measured=[]), zone=ZONE, outings=outings)
@@ -146,14 +146,15 @@ def test_by_a_clock_that_is_not_trusted_nothing_is_counted_and_the_guard_decides
     assert scene.decisions[-1].decision.reason is Reason.CLOCK_NOT_TRUSTED
 
 
-def test_a_purpose_that_the_rules_exempt_needs_no_claim() -> None:
+@pytest.mark.parametrize("purpose", [OutingPurpose.MEDICAL, OutingPurpose.FETCH])
+def test_a_purpose_that_the_rules_exempt_needs_no_claim(purpose: OutingPurpose) -> None:
     lane_out = settings(direction=Direction.OUT, steps=(VisitStep.SCAN,))
     start = replace(lane(lane_out, rules=quota()), course=WallCourse(since=Instant(100.0), wall=NOON))
     scene = Scene(lane=start).comes()
-    scene.send(PurposeStated(at=scene.at, guard=LI_WEI, purpose=OutingPurpose.MEDICAL)).shows()
+    scene.send(PurposeStated(at=scene.at, guard=LI_WEI, purpose=purpose)).shows()
     assert scene.of(ClaimOuting) == []
     assert scene.decisions[-1].decision.outcome is Outcome.GRANTED
-    assert scene.decisions[-1].facts.purpose is OutingPurpose.MEDICAL
+    assert scene.decisions[-1].facts.purpose is purpose
     assert scene.decisions[-1].decision.due_back is None
 
 
@@ -163,6 +164,16 @@ def test_a_guard_may_state_the_purpose_when_the_quota_has_called_them() -> None:
     scene = answered(way_out(rules), ClaimAnswer.REFUSED).stored()
     scene.send(PurposeStated(at=scene.at, guard=LI_WEI, purpose=OutingPurpose.MEDICAL)).stored()
     assert scene.decisions[-1].decision.reason is Reason.ADMITTED
+    assert len(scene.releases) == 1
+
+
+def test_fetching_a_delivery_costs_no_outing_though_the_household_has_been_out() -> None:
+    rules = quota()
+    rules = replace(rules, on_failure={**rules.on_failure, Reason.QUOTA_USED: Outcome.REFERRED})
+    scene = answered(way_out(rules), ClaimAnswer.REFUSED, earlier(NOON - timedelta(hours=3))).stored()
+    scene.send(PurposeStated(at=scene.at, guard=LI_WEI, purpose=OutingPurpose.FETCH)).stored()
+    assert len(scene.of(ClaimOuting)) == 1  # the one that was refused
+    assert scene.decisions[-1].facts.outing is None
     assert len(scene.releases) == 1
 
 
@@ -217,3 +228,13 @@ def test_the_visit_waits_for_nobody_else_while_it_claims() -> None:
     before = scene.lane.visit
     scene.send(PurposeStated(at=scene.at, guard=LI_WEI, purpose=OutingPurpose.MEDICAL))
     assert scene.lane.visit == before
+
+
+def test_a_fever_does_not_hide_behind_an_outing_that_was_not_claimed() -> None:
+    rules = replace(quota(), measured_directions=frozenset({Direction.OUT}))
+    assert rules.checks.index(Check.OUTING) < rules.checks.index(Check.TEMPERATURE)
+    lane_out = settings(direction=Direction.OUT, steps=(VisitStep.MEASURE, VisitStep.SCAN))
+    start = replace(lane(lane_out, rules=rules), course=WallCourse(since=Instant(100.0), wall=NOON))
+    scene = Scene(lane=start).comes().measures(burst(36.0)).waits(5.0).measures(burst(36.0)).shows()
+    assert scene.of(ClaimOuting) == []
+    assert scene.decisions[-1].decision.reason is Reason.TEMPERATURE_HIGH

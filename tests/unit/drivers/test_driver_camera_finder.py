@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from drivers.code_finder import LOOKS, Candidate, Look, find_code
+from drivers import code_finder
+from drivers.code_finder import LOOKS, Candidate, Floats, Look, Sums, find_code
 from drivers.hints import hint_for
 from drivers.ports import CameraHint
 from drivers.qr import GreyFrame, QrReader
@@ -175,3 +177,19 @@ def test_a_frame_of_nothing_and_a_frame_that_is_tiny_hold_no_code() -> None:
     for shape in ((480, 640), (64, 64), (65, 67)):
         for level in (0, 128, 255):
             assert found_by_any(np.full(shape, level, np.uint8)) is None
+
+
+def test_however_much_there_is_to_see_arrays_come_in_few_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy keeps buffers of every small length that it has ever met: a lane would grow with each scene."""
+    lengths = set()
+    look_closely = code_finder._box_sums_at
+
+    def noted(sums: Sums, rows: NDArray[np.intp], columns: NDArray[np.intp], size: int) -> Floats:
+        lengths.add(len(rows))
+        return look_closely(sums, rows, columns, size)
+
+    monkeypatch.setattr(code_finder, "_box_sums_at", noted)
+    for seed in range(12):
+        find_code(spoil(phone(240 + 5 * seed, seed=seed), Flaws(glare=0.95, seed=seed)), LOOKS[seed % len(LOOKS)])
+    assert lengths
+    assert all(length % 256 == 0 for length in lengths)

@@ -14,6 +14,7 @@ from drivers.errors import DriverSettingsRefused, DriverUnavailable
 from drivers.gpio import OutputLine, PinFactory, TickClock, open_pin_factory
 from drivers.ports import Signal
 from drivers.timed_output import TimedOutput
+from drivers.timing import Timing
 from model.clock import Instant
 
 lgpio = pytest.importorskip("lgpio")
@@ -76,7 +77,7 @@ def test_gpiozeros_own_pin_would_energise_an_active_low_relay_at_its_claim(kerne
 
 def test_output_goes_off_when_its_time_is_up(pins: PinFactory) -> None:
     clock = Clock()
-    output = TimedOutput(pins, RELAY, active_high=True, max_on_time_s=10.0, monotonic=clock)
+    output = TimedOutput(pins, RELAY, active_high=True, max_on_time_s=10.0, timing=Timing(monotonic=clock))
     output.on(3.0)
     clock.now += 2.9
     assert output.expire() == pytest.approx(0.1)
@@ -89,7 +90,7 @@ def test_output_goes_off_when_its_time_is_up(pins: PinFactory) -> None:
 
 def test_asking_again_and_again_never_lengthens_beyond_the_maximum(pins: PinFactory) -> None:
     clock = Clock()
-    output = TimedOutput(pins, RELAY, active_high=True, max_on_time_s=10.0, monotonic=clock)
+    output = TimedOutput(pins, RELAY, active_high=True, max_on_time_s=10.0, timing=Timing(monotonic=clock))
     on_for_s = 0.0
     output.on(3.0)
     while output.is_on:
@@ -106,7 +107,12 @@ def test_asking_again_and_again_never_lengthens_beyond_the_maximum(pins: PinFact
 def test_what_the_maximum_cut_is_told_and_what_ended_in_its_time_is_not(pins: PinFactory) -> None:
     clock, told = Clock(), []
     output = TimedOutput(
-        pins, RELAY, active_high=True, max_on_time_s=10.0, monotonic=clock, on_cut=lambda: told.append(clock.now)
+        pins,
+        RELAY,
+        active_high=True,
+        max_on_time_s=10.0,
+        timing=Timing(monotonic=clock),
+        on_cut=lambda: told.append(clock.now),
     )
     output.on(5.0)
     clock.now += 5.0
@@ -125,7 +131,7 @@ def test_what_the_maximum_cut_is_told_and_what_ended_in_its_time_is_not(pins: Pi
 def test_without_a_maximum_asking_again_would_hold_it_for_ever(pins: PinFactory) -> None:
     """Ablation: the same, with the maximum out of reach."""
     clock = Clock()
-    output = TimedOutput(pins, RELAY, active_high=True, max_on_time_s=600.0, monotonic=clock)
+    output = TimedOutput(pins, RELAY, active_high=True, max_on_time_s=600.0, timing=Timing(monotonic=clock))
     for _ in range(60):
         output.on(3.0)
         clock.now += 1.0
@@ -139,7 +145,12 @@ def test_write_that_fails_is_told_once_and_repeated_until_the_output_is_off(
 ) -> None:
     clock, told = Clock(), []
     output = TimedOutput(
-        pins, RELAY, active_high=True, max_on_time_s=10.0, monotonic=clock, on_trouble=lambda error: told.append(error)
+        pins,
+        RELAY,
+        active_high=True,
+        max_on_time_s=10.0,
+        timing=Timing(monotonic=clock),
+        on_trouble=lambda error: told.append(error),
     )
     output.on(1.0)
     write = output._line.write

@@ -16,6 +16,7 @@ from drivers.mlx90614 import Mlx90614Settings
 from drivers.mlx90614_words import Mlx90614Variant
 from drivers.ports import ContactChanged, ContactRole, Reading
 from drivers.serial_scanner import SerialScannerSettings
+from drivers.timing import Timing
 
 DOOR = 5
 BAA = Mlx90614Variant.BAA
@@ -54,7 +55,9 @@ class LateEdges:
         self.now = 100.0
         self.changes: list[bool] = []
         self._pins = pins
-        self._contacts = Contacts([ContactSettings(role=ContactRole.DOOR, pin=DOOR)], pins, monotonic=lambda: self.now)
+        self._contacts = Contacts(
+            [ContactSettings(role=ContactRole.DOOR, pin=DOOR)], pins, timing=Timing(monotonic=lambda: self.now)
+        )
         self._contacts._emit = self._note
         self.put(False)
         self._contacts._reread()

@@ -6,6 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -295,6 +297,38 @@ def test_without_maintenances_own_commit_the_next_append_would_change_the_logs_h
     journal.append(body(5))
     assert wal.read_bytes()[:32] != after_maintenance
     journal.close()
+
+
+def _steps(connection: sqlite3.Connection, ask: Callable[[], object]) -> int:
+    """How many steps SQLite takes for what is asked, in tens."""
+    count = 0
+
+    def step() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    connection.set_progress_handler(step, 10)
+    ask()
+    connection.set_progress_handler(None, 10)
+    return count
+
+
+def test_a_long_journal_says_as_quickly_how_far_it_is_as_a_short_one(tmp_path: Path) -> None:
+    """The publisher asks at every record: a day's backlog must not be read for it, nor an append wait for a trim."""
+    steps = []
+    for count in (3, 300):
+        journal = filled(tmp_path / f"{count}.journal", count)
+        (state,) = journal.epochs()
+        assert (state.first_seq, state.head_seq) == (1, count)
+        steps.append(
+            (
+                _steps(journal._file.reader, journal.epochs),
+                _steps(journal._file.writer, partial(journal.trim, at().wall)),
+            )
+        )
+        journal.close()
+    assert steps[0] == steps[1]
 
 
 def test_reader_cannot_write(path: Path) -> None:

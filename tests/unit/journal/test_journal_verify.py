@@ -3,13 +3,15 @@
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from journal_kit import DEVICE, at, body, filled
 
-from journal import verify as verify_module
+from journal import reading as reading_module
 from journal.errors import JournalDamaged
+from journal.reading import every_record
 from journal.store import Journal
 from journal.verify import verify
 
@@ -127,16 +129,16 @@ def test_a_read_only_folder_is_no_hindrance(path: Path) -> None:
 def test_a_writer_that_begins_while_it_is_read_is_noticed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(path, 3).close()
     writers: list[Journal] = []
-    read_file = verify_module._verify_file
+    read_file = reading_module._read
 
-    def begin_to_write(file: Path, how: str) -> object:
-        report = read_file(file, how)
+    def begin_to_write(file: Path, how: str, use: Callable[[sqlite3.Connection], object]) -> object:
+        report = read_file(file, how, use)
         if not writers:
             writers.append(Journal.open(path, DEVICE))
             writers[0].append(body(4))
         return report
 
-    monkeypatch.setattr(verify_module, "_verify_file", begin_to_write)
+    monkeypatch.setattr(reading_module, "_read", begin_to_write)
     assert verify(path).epochs[0].last_seq == 4
     writers[0].close()
 
@@ -146,3 +148,12 @@ def test_a_journal_that_names_no_device_is_told_in_words(path: Path) -> None:
     change(path, "DELETE FROM meta WHERE key='device'")
     with pytest.raises(JournalDamaged, match="whose journal"):
         verify(path)
+
+
+def test_every_record_is_read_in_its_order_while_the_writer_goes_on(path: Path) -> None:
+    journal = filled(path, 3)
+    assert [each.seq for each in every_record(path)] == [1, 2, 3]
+    journal.append(body(4))
+    assert [each.seq for each in every_record(path)] == [1, 2, 3, 4]
+    assert all(each.is_whole for each in every_record(path))
+    journal.close()

@@ -227,8 +227,36 @@ def test_nothing_but_signing_in_is_ordered_by_nobody() -> None:
             "wait_s": None,
             "found": [],
             "more_found": False,
+            "slip": None,
+            "fault": None,
         }
         assert browser.terminal.orders == []
+
+    run(story)
+
+
+def test_what_was_typed_of_a_visitor_comes_back_in_no_answer_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    typed = {"name": "王小明", "id_number": "11010519491231002X", "phone": "13800138000"}
+
+    async def story() -> None:
+        browser = Browser()
+        await browser.sign_in()
+        answers = iter(
+            [
+                Answer(is_done=True, slip="3-28-014-1"),
+                Answer(is_done=False, why=Refusal.INVALID, fault="id_check_digit"),
+            ]
+        )
+        browser.terminal.answer = lambda order: next(answers)
+        order = {"kind": "register_visitor", "household": 501, "purpose": "family", **typed}
+        with caplog.at_level(logging.DEBUG):
+            for press, key, told in [("a", "slip", "3-28-014-1"), ("b", "fault", "id_check_digit")]:
+                answer = await browser.press(order, press=press * 32)
+                assert answer.json()[key] == told
+                for personal in typed.values():
+                    assert personal not in answer.text
+                    assert personal not in caplog.text
+        assert "王小明" not in repr(browser.terminal.orders)
 
     run(story)
 

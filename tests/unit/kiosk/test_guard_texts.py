@@ -11,13 +11,22 @@ from gate.core.effects import AlarmKind, Hint, Instruction
 from gate.kiosk.guard_sessions import EndedWhy
 from gate.kiosk.guard_texts import Node, guard_texts
 from gate.kiosk.rendering import STATIC
-from gate.screens import AdmitService, IdentifyHousehold, MeasureByHand, Refusal, StatePurpose
+from gate.screens import (
+    AdmitService,
+    IdentifyHousehold,
+    LogDelivery,
+    MeasureByHand,
+    Refusal,
+    RegisterVisitor,
+    StatePurpose,
+)
 from model.clock import ClockTrust
 from model.credentials import Colour, PassKind
 from model.directory import Isolation
 from model.reasons import Outcome, Reason
 from model.temperature import HandSite, IndeterminateWhy, TemperatureOutcome
 from model.vehicle_check import PlateMatch
+from model.visitors import RegistrationFault
 
 LANGUAGES = ("zh", "en")
 ENDED = {each.value for each in EndedWhy}
@@ -28,6 +37,7 @@ OTHER_PARTS = (
     "centre",
     "clock",
     "directory",
+    "directory_refused",
     "kiosk",
     "guards",
     "program",
@@ -66,6 +76,10 @@ CODES: Mapping[str, list[str]] = {
     "purpose": literals(StatePurpose, "purpose"),
     "plate_match": [each.value for each in PlateMatch],
     "why": literals(IdentifyHousehold, "why"),
+    "comes_for": literals(RegisterVisitor, "purpose"),
+    "thing": literals(LogDelivery, "what"),
+    "step": literals(LogDelivery, "step"),
+    "fault": [each.value for each in RegistrationFault],
     "thermometer": literals(MeasureByHand, "thermometer"),
     "stage": ["visiting", "recording", "with_guard", "passing", "closing"],
 }
@@ -132,7 +146,15 @@ def test_every_text_is_used() -> None:
     sources.append((STATIC.parent / "templates" / "guard.html").read_text(encoding="utf-8"))
     source = "\n".join(sources)
     by_code = {*CODES, "part", "alarm", "asks", "danger", "question", "phone"}
-    by_name = {"help", "strip", "measure", "lock", "find", "vehicle"}  # the script puts table and name together
+    by_name = {
+        "help",
+        "strip",
+        "measure",
+        "lock",
+        "find",
+        "vehicle",
+        "visitor",
+    }  # the script puts table and name together
     unused = []
     for key in words("zh"):
         table, _, name = key.removesuffix("_tent").rpartition(".")

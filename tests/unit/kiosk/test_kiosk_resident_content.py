@@ -121,7 +121,11 @@ def test_every_hint_has_words_in_both_languages(hint: Hint | CameraHint) -> None
 
 @pytest.mark.parametrize(
     "component",
-    [*(each.value for each in Component), *("journal", "journal_room", "link", "centre", "kiosk", "guards", "program")],
+    [
+        *(each.value for each in Component),
+        *("journal", "journal_room", "link", "centre", "kiosk", "guards", "program"),
+        "directory_refused",
+    ],
 )
 def test_every_part_that_can_be_lost_is_told_in_plain_words(component: str) -> None:
     (banner,) = shown(screen(lost=(LostShown(component=component, why="x", since=NOON),)))["banners"]

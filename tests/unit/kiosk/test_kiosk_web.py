@@ -5,7 +5,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ import httpx
 import pytest
 from fake_terminal import FakeTerminal, screen
 from kiosk_kit import WITHIN_S, ServedKiosk, board_with, make_kiosk
+from starlette.types import ASGIApp
 
-from gate.kiosk import event_stream, server
+from gate.kiosk import event_stream, resident_pages, server
 from gate.kiosk.application import make_application
 from gate.kiosk.board import Board
 from gate.kiosk.errors import ServerRefused, TooManyOpen
-from gate.kiosk.event_stream import MAX_OPEN, EventStream, Seats
+from gate.kiosk.event_stream import MAX_OPEN, Content, EventStream, Seats, encoded
 from gate.kiosk.kiosk import Kiosk
 from gate.kiosk.server import listening, require_safe
 from gate.screens import Answer, AnswerQuestion, Refusal, RingBell
@@ -190,12 +191,19 @@ class Reader:
         return [content for name, content in self.events if name == "state"]
 
 
+async def _answer(application: ASGIApp, scope: dict[str, Any], reader: Reader) -> None:
+    await application(scope, reader.receive, reader.send)
+
+
 @asynccontextmanager
-async def reading(kiosk: Kiosk, client: tuple[str, int] = ("127.0.0.1", 50_000)) -> AsyncIterator[Reader]:
+async def reading(
+    kiosk: Kiosk, client: tuple[str, int] = ("127.0.0.1", 50_000), application: ASGIApp | None = None
+) -> AsyncIterator[Reader]:
     reader = Reader()
+    application = application or make_application(kiosk)
     scope = {"type": "http", "method": "GET", "path": "/events/resident", "headers": [(b"host", b"127.0.0.1")]}
     scope |= {"query_string": b"", "scheme": "http", "server": ("127.0.0.1", 80), "root_path": "", "client": client}
-    served = asyncio.create_task(make_application(kiosk)(scope, reader.receive, reader.send))
+    served = asyncio.create_task(_answer(application, scope, reader))
     try:
         yield reader
     finally:
@@ -228,6 +236,33 @@ def test_a_temperature_is_shown_at_the_gate_alone(client: str, seen: bool) -> No
         async with reading(kiosk, (client, 50_000)) as reader:
             await reader.until(lambda: reader.states())
             assert ("36.4" in json.dumps(reader.states()[-1])) is seen
+
+    asyncio.run(run())
+
+
+def test_what_all_pages_see_is_made_and_encoded_once_for_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[bytes] = []
+
+    def counted(content: Content) -> bytes:
+        made.append(encoded(content))
+        return made[-1]
+
+    monkeypatch.setattr(resident_pages, "encoded", counted)
+    monkeypatch.setattr(resident_pages, "SAME_MOMENT_S", 60.0)
+
+    async def run() -> None:
+        kiosk = kiosk_with_screen()
+        application = make_application(kiosk)
+        async with AsyncExitStack() as open_pages:
+            pages = [reading(kiosk, application=application) for _ in range(20)]
+            readers = [await open_pages.enter_async_context(page) for page in pages]
+            for reader in readers:
+                await reader.until(reader.states)
+            made.clear()
+            kiosk.board.take(screen("go"))
+            for reader in readers:
+                await reader.until(lambda reader=reader: reader.states()[-1]["instruction"] == "go")
+            assert len(made) == 2  # for the gate's own screen, and for those who look from elsewhere
 
     asyncio.run(run())
 
@@ -280,7 +315,7 @@ def test_the_251st_stream_is_refused_in_words_and_250_go_on() -> None:
         async with asyncio.TaskGroup() as group:
             readers = [Reader() for _ in range(MAX_OPEN)]
             for reader in readers:
-                stream = EventStream(kiosk.board, kiosk.seats, lambda: {"is_alive": True})
+                stream = EventStream(kiosk.board, kiosk.seats, lambda: b'{"is_alive":true}')
                 group.create_task(stream({}, reader.receive, reader.send))  # type: ignore[arg-type]
             await readers[-1].until(lambda: kiosk.seats.taken == MAX_OPEN)
             transport = httpx.ASGITransport(app=make_application(kiosk))
@@ -301,8 +336,8 @@ def test_the_251st_stream_is_refused_in_words_and_250_go_on() -> None:
 def test_a_place_too_many_is_refused() -> None:
     seats = Seats(1)
     with seats.seat(), pytest.raises(TooManyOpen):
-        EventStream(Board(), seats, dict)
-    EventStream(Board(), seats, dict)
+        EventStream(Board(), seats, bytes)
+    EventStream(Board(), seats, bytes)
 
 
 def test_streams_end_when_the_kiosk_ends() -> None:

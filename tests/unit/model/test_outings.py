@@ -18,6 +18,7 @@ from model.outings import (
     OutingRules,
     QuotaWindow,
     due_back,
+    exceeds_quota,
     fields_of_outing,
     is_overdue,
     may_go_out_from,
@@ -267,6 +268,32 @@ def test_outings_that_no_longer_count_change_nothing(
     held, known = rules(of), [outing(each) for each in went]
     counting = [each for each in known if still_counts(held, each, at, zone)]
     assert may_go_out_from(held, counting, at, zone) == may_go_out_from(held, known, at, zone)
+
+
+@given(
+    of=quotas,
+    zone=zones,
+    went=st.lists(moments.map(lambda at: at.replace(second=0, microsecond=0)), max_size=8, unique=True),
+)
+def test_of_outings_granted_apart_one_at_least_says_that_the_quota_was_exceeded(
+    of: OutingQuota, zone: ZoneInfo, went: list[datetime]
+) -> None:
+    held = rules(of)
+    # Drawn in any order: gates that were cut off tell late.
+    flags = [
+        exceeds_quota(held, outing(at), [outing(each) for each in went[:number]], zone)
+        for number, at in enumerate(went)
+    ]
+    assert any(flags) == (most_in_one_period(of, went, zone) > of.count)
+
+
+def test_an_outing_that_costs_nothing_exceeds_nothing() -> None:
+    held = rules(quota())
+    now = on("2020-02-14", "08:00")
+    assert exceeds_quota(held, outing(now), [outing(now)], SHANGHAI)
+    assert not exceeds_quota(held, outing(now, OutingPurpose.EMERGENCY), [outing(now)], SHANGHAI)
+    assert not exceeds_quota(held, outing(now), [outing(now, OutingPurpose.EMERGENCY)], SHANGHAI)
+    assert not exceeds_quota(rules(), outing(now), [outing(now)], SHANGHAI)
 
 
 @given(

@@ -14,9 +14,18 @@ from typing import get_args
 import pytest
 
 from model.clock import ClockTrust, Instant
-from model.credentials import CheckStage, PassFlags, PassKind, RefusalDetail, RefusedCode, Scanner, VouchedHousehold
+from model.credentials import (
+    CheckStage,
+    PassFlags,
+    PassKind,
+    RefusalDetail,
+    RefusedCode,
+    RegisteredVisitor,
+    Scanner,
+    VouchedHousehold,
+)
 from model.facts import ClaimAnswer, ClaimedOuting, Facts, Occupant, VehicleFacts
-from model.identities import ClaimId, Epoch, GuardId, PassId, Seq, VisitId
+from model.identities import ClaimId, Epoch, GuardId, PassId, Seq, VisitId, VisitNumber
 from model.outings import Outing, OutingPurpose
 from model.passback import LastPassage
 from model.passing import Direction
@@ -29,6 +38,8 @@ from model.records import (
     ConflictRecord,
     ConsumedCode,
     DecisionRecord,
+    Delivery,
+    DeliveryRecord,
     DutyRecord,
     JournalReplacedRecord,
     LookupRecord,
@@ -38,6 +49,7 @@ from model.records import (
     Record,
     StartedRecord,
     StepDone,
+    VisitorRecord,
     VisitStep,
     consumed_by,
     fields_of,
@@ -47,6 +59,7 @@ from model.rules import Decision, decide
 from model.services import IdentifiedWhy, ServiceReason
 from model.temperature import Celsius, HandReading, HandSite, HandThermometer, judge_by_hand
 from model.vehicles import Plate
+from model.visitors import DeliveryKind, DeliveryStep, VisitorStep, VisitPurpose
 from tests.unit.model.builders import (
     HIGH,
     HOLDER_STEP,
@@ -201,6 +214,19 @@ VEHICLE = decision_record(
         ),
     )
 )
+VISITOR = replace(
+    decision_record(
+        facts(
+            code=RegisteredVisitor(
+                number=VisitNumber("3-28-014-1"),
+                guard=GuardId("li_wei"),
+                host=HOUSEHOLD,
+                purpose=VisitPurpose.FAMILY,
+            )
+        )
+    ),
+    scanner=Scanner.GUARD,
+)
 RECORDS: dict[str, Record] = {
     "decision_granted": GRANTED,
     "decision_refused": REFUSED,
@@ -209,6 +235,26 @@ RECORDS: dict[str, Record] = {
     "decision_service": SERVICE,
     "decision_outing": OUT_WITH_A_CLAIM,
     "decision_vehicle": VEHICLE,
+    "decision_visitor": VISITOR,
+    "decision_delivery": replace(
+        SERVICE,
+        decision=Decision(outcome=Outcome.DENIED, reason=Reason.DELIVERIES_TURNED_BACK, check=None),
+        service=None,
+        delivery=Delivery(recipient=HOUSEHOLD, kind=DeliveryKind.MEAL),
+    ),
+    "visitor": VisitorRecord(
+        number=VisitNumber("3-28-014-1"),
+        step=VisitorStep.REGISTERED,
+        guard=GuardId("li_wei"),
+        host=HOUSEHOLD,
+        purpose=VisitPurpose.FAMILY,
+    ),
+    "visitor_left": VisitorRecord(number=VisitNumber("3-28-014-1"), step=VisitorStep.LEFT, guard=GuardId("li_wei")),
+    "delivery": DeliveryRecord(
+        delivery=Delivery(recipient=HOUSEHOLD, kind=DeliveryKind.PARCEL),
+        step=DeliveryStep.LEFT,
+        guard=GuardId("li_wei"),
+    ),
     "passage": PassageRecord(visit=VisitId(8), end=PassageEnd.TAKEN, household=HOUSEHOLD, pass_id=PASS_ID),
     "abandoned": AbandonedRecord(visit=VisitId(8), at_step=VisitStep.SCAN, steps=STEPS[:1]),
     "barrier": BarrierRecord(event=BarrierEvent.FORCED_OPEN, visit=None),

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,22 @@ from hypothesis import strategies as st
 from model.credentials import Colour
 from model.directory import Directory, HouseholdEntry, Isolation, PassStatus
 from model.identities import CommunityId, DeviceId, HouseholdId
+from model.shifts import EmployerId, Listing, Rota, Schedule, ScheduleId, Shift
 from model.vehicles import Plate
-from passes.directory import DirectoryDocument, open_directory, pack_statuses, sign_directory
+from model.windows import Window, WindowKind
+from passes import cbor
+from passes.directory import (
+    MAX_RULES_TEXT_BYTES,
+    MAX_RULES_TEXTS,
+    DirectoryDocument,
+    open_directory,
+    pack_statuses,
+    sign_directory,
+)
 from passes.directory_chunks import (
     MAX_CHUNK_BYTES,
     MAX_UNFINISHED,
+    ChunkHeld,
     ChunkRefused,
     ChunkTaken,
     DirectoryAssembler,
@@ -25,8 +36,10 @@ from passes.directory_chunks import (
     split_directory,
 )
 from passes.directory_file import load_last_good, save_last_good
-from passes.errors import DocumentFault, DocumentRefused
+from passes.envelope import open_envelope
+from passes.errors import DocumentFault, DocumentRefused, EncodingInvalid
 from passes.keys import SigningKey
+from passes.rule_entries import schedules_in, windows_in
 from passes.sealed import GuardEntry, SealedPartRefused, open_guard_view, seal_guard_view
 from simulator.mutant_world import COMMUNITY, NOW, World
 
@@ -57,7 +70,8 @@ def chunks_of(version: int, padding: int = 150_000, key: SigningKey = SIGNER) ->
 
 
 def assembler(held_version: int = 0) -> DirectoryAssembler:
-    return DirectoryAssembler(keys=KEYS, community=COMMUNITY, held_version=held_version)
+    held = document_of(held_version) if held_version else None
+    return DirectoryAssembler(keys=KEYS, community=COMMUNITY, held=held)
 
 
 def fault(outcome: object) -> DocumentFault:
@@ -144,12 +158,60 @@ def test_chunk_of_another_key_role_community_or_time_is_refused() -> None:
     assert fault(elsewhere.offer(genuine, NOW)) is DocumentFault.OTHER_COMMUNITY
 
 
-def test_older_or_equal_version_is_refused() -> None:
+def test_older_version_is_refused() -> None:
     subject = assembler(held_version=5)
-    for version in (1, 4, 5):
+    for version in (1, 4):
         assert fault(subject.offer(chunks_of(version, 10)[0], NOW)) is DocumentFault.NOT_NEWER
     assert isinstance(subject.offer(chunks_of(6, 10)[0], NOW), DirectoryComplete)
-    assert fault(subject.offer(chunks_of(6, 10)[0], NOW)) is DocumentFault.NOT_NEWER
+    assert fault(subject.offer(chunks_of(5, 10)[0], NOW)) is DocumentFault.NOT_NEWER
+
+
+def test_held_document_is_known_again_and_another_of_its_number_is_refused() -> None:
+    subject = assembler(held_version=5)
+    [held] = split_directory(document_of(5).encoded, community=COMMUNITY, version=5, key=SIGNER)
+    assert subject.offer(held, NOW) == ChunkHeld(version=5)
+    assert fault(subject.offer(chunks_of(5, 10)[0], NOW)) is DocumentFault.VERSION_REUSED
+    assert isinstance(subject.offer(chunks_of(6, 10)[0], NOW), DirectoryComplete)
+    assert subject.offer(chunks_of(6, 10)[0], NOW) == ChunkHeld(version=6)
+    assert fault(subject.offer(chunks_of(6, 11)[0], NOW)) is DocumentFault.VERSION_REUSED
+
+
+def test_a_whole_document_that_its_taker_refuses_leaves_the_held_one() -> None:
+    def refuse_7(document: DirectoryDocument) -> None:
+        if document.directory.version == 7:
+            raise DocumentRefused(DocumentFault.RULES_INVALID, "not this one")
+
+    subject = DirectoryAssembler(keys=KEYS, community=COMMUNITY, held=document_of(5), require=refuse_7)
+    assert fault(subject.offer(chunks_of(7, 10)[0], NOW)) is DocumentFault.RULES_INVALID
+    assert subject.held_version == 5
+    assert isinstance(subject.offer(chunks_of(6, 10)[0], NOW), DirectoryComplete)
+
+
+def test_rules_travel_byte_for_byte_and_an_older_gate_passes_them_over() -> None:
+    texts = (b"version = 1\n", "# 红星\r\nversion = 2".encode())
+    encoded = sign_directory(directory_of(3), SIGNER, rules_texts=texts)
+    document = open_directory(encoded, keys=KEYS, community=COMMUNITY)
+    assert document.rules_texts == texts
+    assert document.directory == directory_of(3)
+    assert document_of(3).rules_texts == ()
+    # What a gate without this entry reads is the very document without it.
+    without = cbor.as_map(cbor.decode(open_envelope(sign_directory(directory_of(3), SIGNER)).payload))
+    with_rules = cbor.as_map(cbor.decode(open_envelope(encoded).payload))
+    assert {key: value for key, value in with_rules.items() if key != 8} == without
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [(bytes(MAX_RULES_TEXT_BYTES + 1),), (b"",), (b"a",) * (MAX_RULES_TEXTS + 1), ("a text",)],
+    ids=["too_long", "empty", "too_many", "no_bytes"],
+)
+def test_rules_beyond_their_limits_are_neither_signed_nor_taken(texts: tuple[bytes, ...]) -> None:
+    with pytest.raises(EncodingInvalid):
+        sign_directory(directory_of(3), SIGNER, rules_texts=texts)
+    content = dict(cbor.as_map(cbor.decode(open_envelope(document_of(3).encoded).payload)))
+    encoded = SIGNER.sign(cbor.encode({**content, 8: list(texts)}))
+    with pytest.raises(DocumentRefused, match="malformed"):
+        open_directory(encoded, keys=KEYS, community=COMMUNITY)
 
 
 def test_version_that_completes_first_overtakes_an_older_one_on_its_way() -> None:
@@ -292,3 +354,63 @@ def test_gate_with_another_curve_is_named() -> None:
         seal_guard_view(
             VIEW, {DeviceId("g"): generate_private_key(SECP384R1()).public_key()}, community=COMMUNITY, version=1
         )
+
+
+FULL = replace(
+    directory_of(4),
+    windows={
+        HouseholdId(4): (
+            Window(kind=WindowKind.CLINIC, begins=ISSUED, ends=ISSUED + timedelta(hours=2)),
+            Window(kind=WindowKind.COME_HOME, begins=ISSUED, ends=ISSUED + timedelta(days=1)),
+        )
+    },
+    schedules={
+        ScheduleId(3): Schedule(
+            schedule=ScheduleId(3),
+            employer=EmployerId(12),
+            listing=Listing.BLACK,
+            shifts=(Shift(begins=time(8), ends=time(17, 30)), Shift(begins=time(20), ends=time(4))),
+            weekdays=frozenset({0, 6}),
+            rota=Rota(days_on=3, days_off=1, counted_from=date(2020, 2, 1)),
+        ),
+        ScheduleId(4): Schedule(schedule=ScheduleId(4), employer=EmployerId(1)),
+    },
+)
+
+
+def test_windows_and_schedules_survive() -> None:
+    document = open_directory(sign_directory(FULL, SIGNER), keys=KEYS, community=COMMUNITY)
+    assert document.directory == FULL
+
+
+def test_a_directory_without_them_is_the_same_bytes_as_before_there_were_any() -> None:
+    plain = replace(FULL, windows={}, schedules={})
+    assert sign_directory(plain, SIGNER) == sign_directory(directory_of(4), SIGNER)
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [[[0, 1, 5, 6]], [[1, 5, 5, 6]], [[1, 1, -1, 6]], [[1, 1, 5]], "x", [[1, True, 5, 6]]],
+    ids=["no household", "unknown kind", "before 1970", "cut short", "no list", "a boolean"],
+)
+def test_a_window_that_says_something_else_is_refused(windows: object) -> None:
+    with pytest.raises(EncodingInvalid):
+        windows_in(windows)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        [0, 1, 0, [], 127, []],
+        [1, 1, 3, [], 127, []],
+        [1, 1, 0, [[1440, 5]], 127, []],
+        [1, 1, 0, [], 128, []],
+        [1, 1, 0, [], 127, [0, 1, 737456]],
+        [1, 1, 0, [], 127, [40, 40, 737456]],
+        [1, 1, 0, [], 127, [3, 1]],
+        [1, 1, 0, [[0, 1]] * 7, 127, []],
+    ],
+)
+def test_a_schedule_that_says_something_else_is_refused(schedule: object) -> None:
+    with pytest.raises(EncodingInvalid):
+        schedules_in([schedule])

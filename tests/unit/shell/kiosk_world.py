@@ -20,6 +20,7 @@ from gate.screens import (
 from gate.shell.guards import GuardAccount, GuardsFile
 from gate.shell.kiosk_desk import DeskSettings, KioskDesk
 from gate.shell.records import read_duty
+from gate.shell.visitor_desk import Seal, VisitorSettings
 from model.identities import DeviceId, GuardId
 from model.vehicles import Plate
 from passes.directory import DirectoryDocument
@@ -35,7 +36,7 @@ NAMES = {"li_wei": "李卫", "wang": "王强"}
 class KioskBench(Bench):
     """A terminal with guards, a sealed register and a socket."""
 
-    def __init__(self, folder: Path, *, plates: tuple[Plate, ...] = ()) -> None:
+    def __init__(self, folder: Path, *, plates: tuple[Plate, ...] = (), seal: Seal | None = None) -> None:
         super().__init__(folder)
         duty = read_duty(self.journal)
         self.terminal.lane = replace(self.terminal.lane, duty=duty.guard if duty is not None else None)
@@ -57,6 +58,7 @@ class KioskBench(Bench):
                 socket_path=self.socket,
                 guards_file=GuardsFile(self.guards_file, lambda: self.guards_source()),
                 private=private,
+                visitors=VisitorSettings(seal=seal, sealed=self.sealed),
             ),
             lane=self.terminal.lane,
             clock=self.clock,

@@ -13,6 +13,7 @@ from gate.core.lane import Lane
 from gate.core.settings import LaneSettings
 from gate.shell.codes import CodeReader
 from gate.shell.inbox import InboxItem
+from gate.shell.sealed_parts import SealedParts
 from gate.shell.terminal import Terminal
 from gate.shell.terminal_parts import Devices, LaneReport
 from gate.shell.wall_clock import ClockSources, WallClock
@@ -194,6 +195,7 @@ class Bench:
         self.device = NotingDevice(self.orders, self.clock.instant)
         self.bus = NotingBus(self.orders)
         self.commits = Commits(self.journal)
+        self.sealed = SealedParts()
         self.terminal = Terminal(
             lane=Lane(settings=lane_settings(), rules=rules(), directory=self.directory, clock_trust=self.clock.trust),
             clock=self.clock,
@@ -210,6 +212,7 @@ class Bench:
             bus=self.bus,
             program="gatehouse test",
             screens=NotingScreens(self.orders),
+            sealed=self.sealed,
         )
         self.holder: SoftwareHolder = new_software_holder()
         self.phone_pass: IssuedPass = self.issue(holder_key=self.holder.public, flags=PassFlags.HOLDER_CODE_NEEDED)

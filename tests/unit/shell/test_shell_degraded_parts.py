@@ -7,12 +7,13 @@ from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
-from shell_world import COMMUNITY, NOON, Bench, VirtualTime
+from shell_world import COMMUNITY, NOON, Bench, VirtualTime, rules
 
 from gate.core.events import ClockChanged, ComponentChanged
 from gate.shell import link_to_centre, terminal
 from gate.shell.clock_twin import FILE_MAX_BYTES, ClockTwin
 from gate.shell.link_to_centre import CENTRE, LINK, LinkToCentre
+from gate.shell.signed_set import SetReader, SetReceiver
 from gate.shell.wall_clock import ClockSources, WallClock
 from journal.store import Journal
 from model.clock import ClockTrust
@@ -64,15 +65,19 @@ class TestCentre:
         monkeypatch.setattr(link_to_centre, "CENTRE_HEARD_WITHIN_S", 0.02)
         journal = Journal.open(tmp_path / "journal.db", DeviceId("gate-2"))
         nowhere = Credentials(ca=tmp_path / "ca", certificate=tmp_path / "cert", key=tmp_path / "key")
+        clock = WallClock(ClockTrust.DECLARED, NOON, VirtualTime().sources())
         made = LinkToCentre(
             link_settings=LinkSettings(host="localhost", port=1, credentials=nowhere),
             address=Address(compound=CompoundId("garden"), device=DeviceId("gate-2")),
             journal=journal,
-            clock=WallClock(ClockTrust.DECLARED, NOON, VirtualTime().sources()),
-            keys=key_list_of(COMMUNITY, 1, NOON, []),
-            community=COMMUNITY,
-            held=None,
-            directory_path=tmp_path / "directory.bin",
+            clock=clock,
+            sets=SetReceiver(
+                keys=key_list_of(COMMUNITY, 1, NOON, []),
+                reader=SetReader(lambda text: rules(), COMMUNITY),
+                held=None,
+                path=tmp_path / "directory.bin",
+                clock=clock,
+            ),
         )
         made._post = lambda item: heard.append(item) if isinstance(item, ComponentChanged) else None
         yield made

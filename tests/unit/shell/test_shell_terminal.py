@@ -20,7 +20,7 @@ from drivers.ports import (
 from drivers.ports import Component as Part
 from gate.core import visit_verdict
 from gate.core.effects import AlarmKind
-from gate.shell.inbox import UsedElsewhere
+from gate.shell.inbox import SignedSetCame, UsedElsewhere
 from gate.shell.terminal import MAX_INBOX
 from journal.body import build_body
 from journal.errors import JournalFull
@@ -291,8 +291,6 @@ def test_lost_part_is_recorded_and_reported_once(bench: Bench) -> None:
 
 
 def test_new_directory_counts_for_the_next_code(bench: Bench) -> None:
-    from gate.core.events import DirectoryReplaced
-
     emptied = Directory(
         community=bench.directory.community,
         version=8,
@@ -302,7 +300,7 @@ def test_new_directory_counts_for_the_next_code(bench: Bench) -> None:
     )
 
     async def scene() -> None:
-        bench.terminal.post(DirectoryReplaced(at=Instant(1_000.0), directory=emptied))
+        bench.terminal.post(SignedSetCame(directory=emptied, rules=()))
         bench.stand()
         bench.show(bench.phone_code())
         await until(lambda: decisions(bench))

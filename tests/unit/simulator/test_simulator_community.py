@@ -4,9 +4,9 @@ import csv
 from datetime import UTC, datetime
 from pathlib import Path
 
-from center.registry.id_numbers import fault_of
 from model.credentials import PassKind
 from model.directory import Isolation
+from model.id_numbers import fault_of
 from model.identities import CompoundId, HouseholdId, PassId
 from simulator.community import PassRow, make_households, write_csv_files
 

@@ -31,8 +31,13 @@ def fault_of(id_number: str) -> IdNumberFault | None:
         date(int(id_number[6:10]), int(id_number[10:12]), int(id_number[12:14]))
     except ValueError:
         return IdNumberFault.BIRTHDAY
-    weighted = sum(int(digit) * weight for digit, weight in zip(id_number[:17], _WEIGHTS, strict=True))
-    return None if _CHECK_CHARACTERS[weighted % 11] == id_number[17] else IdNumberFault.CHECK_DIGIT
+    return None if check_character(id_number[:17]) == id_number[17] else IdNumberFault.CHECK_DIGIT
+
+
+def check_character(seventeen_digits: str) -> str:
+    """The 18th character of an ID number, of its first 17 digits."""
+    weighted = sum(int(digit) * weight for digit, weight in zip(seventeen_digits, _WEIGHTS, strict=True))
+    return _CHECK_CHARACTERS[weighted % 11]
 
 
 def normal_form(text: str) -> str:

@@ -1,0 +1,153 @@
+"""What time changes: "possible at" is true to the minute, isolated households stay in, colours grow stricter."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from config.rule_words import FROM_MILD_TO_STRICT
+from model.credentials import RefusedCode
+from model.directory import Isolation
+from model.facts import ClaimAnswer, ClaimedOuting, Facts
+from model.identities import ClaimId
+from model.local_time import MINUTE
+from model.outings import OutingPurpose
+from model.passing import Direction
+from model.reasons import Outcome, Reason
+from model.rule_set import RuleSet
+from model.rules import decide, is_emergency_exit, wants_claim
+from model.windows import DIRECTIONS_OF
+from tests.unit.model.worlds import (
+    BERLIN,
+    COMMUNITIES,
+    SHANGHAI,
+    SHIPPED,
+    asked,
+    at,
+    facts_of,
+    in_order_of,
+    rolling,
+    timed_rules,
+)
+
+TIMED = [timed_rules(BERLIN), timed_rules(SHANGHAI), rolling(timed_rules(BERLIN))]
+NAMES = ["berlin", "shanghai", "rolling", *(file.stem for file in COMMUNITIES)]
+IN_ORDER = [(rules, in_order_of(rules)) for rules in (*TIMED, *SHIPPED)]
+ANY = [(rules, facts_of(rules)) for rules in (*TIMED, *SHIPPED)]
+Known = tuple[RuleSet, st.SearchStrategy[Facts]]
+in_order = pytest.mark.parametrize("known", IN_ORDER, ids=NAMES)
+any_at_all = pytest.mark.parametrize("known", ANY, ids=NAMES)
+widely = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+@in_order
+@widely
+@given(data=st.data())
+def test_what_is_told_to_be_possible_at_a_time_is_possible_then_and_not_a_minute_earlier(
+    known: Known, data: st.DataObject
+) -> None:
+    rules, found = known
+    facts = asked(data.draw(found), rules)
+    decision = decide(facts, rules)
+    possible_at = decision.possible_at
+    if possible_at is None:
+        return
+    assert facts.at is not None
+    assert decision.outcome is not Outcome.GRANTED
+    assert possible_at > facts.at
+    assert (possible_at.second, possible_at.microsecond) == (0, 0)
+    assert decide(at(facts, possible_at, rules), rules).outcome is Outcome.GRANTED
+    sooner = [facts.at + part * (possible_at - facts.at) / 7 for part in range(7)]
+    for moment in (*sooner, possible_at - MINUTE):
+        if moment >= facts.at:
+            assert decide(at(facts, moment, rules), rules).outcome is not Outcome.GRANTED
+
+
+@any_at_all
+@widely
+@given(data=st.data())
+def test_what_else_is_in_the_way_makes_no_time_possible(known: Known, data: st.DataObject) -> None:
+    rules, found = known
+    facts = asked(data.draw(found), rules)
+    possible_at = decide(facts, rules).possible_at
+    if possible_at is not None:
+        assert decide(at(facts, possible_at, rules), rules).outcome is Outcome.GRANTED
+
+
+@any_at_all
+@widely
+@given(data=st.data())
+def test_an_isolated_household_never_gets_out_without_a_window_or_an_emergency(
+    known: Known, data: st.DataObject
+) -> None:
+    rules, found = known
+    out = replace(data.draw(found), direction=Direction.OUT)
+    household = out.household
+    if household is None or household.isolation is Isolation.NONE or is_emergency_exit(out):
+        return
+    if decide(out, rules).outcome is not Outcome.GRANTED:
+        return
+    assert out.at is not None
+    assert out.directory is not None
+    kinds = rules.isolation_windows[household.isolation]
+    assert any(
+        window.kind in kinds and Direction.OUT in DIRECTIONS_OF[window.kind] and window.begins <= out.at < window.ends
+        for windows in out.directory.windows.values()
+        for window in windows
+    )
+
+
+@pytest.mark.parametrize("known", [*IN_ORDER[3:], *ANY[3:]], ids=[*NAMES[3:], *NAMES[3:]])
+@widely
+@given(data=st.data())
+def test_a_stricter_colour_never_admits_more(known: Known, data: st.DataObject) -> None:
+    rules, found = known
+    facts = data.draw(found)
+    if facts.directory is None:
+        return
+    admitted = []
+    for colour in FROM_MILD_TO_STRICT:
+        households = {number: replace(entry, colour=colour) for number, entry in facts.directory.households.items()}
+        coloured = replace(facts, directory=replace(facts.directory, households=households))
+        admitted.append(decide(coloured, rules).outcome is Outcome.GRANTED)
+    assert all(milder or not stricter for milder, stricter in pairwise(admitted))
+
+
+@any_at_all
+@widely
+@given(data=st.data())
+def test_no_rule_stops_an_emergency_but_a_code_that_is_no_pass(known: Known, data: st.DataObject) -> None:
+    rules, found = known
+    facts = replace(data.draw(found), direction=Direction.OUT, purpose=OutingPurpose.EMERGENCY)
+    if facts.code is None or isinstance(facts.code, RefusedCode) or facts.code_is_used:
+        assert decide(facts, rules).outcome is not Outcome.GRANTED
+        return
+    decision = decide(facts, rules)
+    assert (decision.outcome, decision.reason) == (Outcome.GRANTED, Reason.EMERGENCY_EXIT)
+    assert not wants_claim(facts, rules)
+
+
+@in_order
+@widely
+@given(data=st.data())
+def test_the_centre_is_asked_only_where_its_yes_would_open(known: Known, data: st.DataObject) -> None:
+    rules, found = known
+    facts = replace(data.draw(found), outing=None)
+    claimed = replace(facts, outing=ClaimedOuting(claim=ClaimId("a" * 16), answer=ClaimAnswer.GRANTED))
+    is_free = decide(facts, rules).outcome is Outcome.GRANTED
+    assert wants_claim(facts, rules) == (not is_free and decide(claimed, rules).outcome is Outcome.GRANTED)
+
+
+@in_order
+@widely
+@given(data=st.data())
+def test_whoever_goes_out_has_a_time_of_return_after_now(known: Known, data: st.DataObject) -> None:
+    rules, found = known
+    facts = data.draw(found)
+    due_back = decide(facts, rules).due_back
+    if due_back is not None:
+        assert facts.at is not None
+        assert facts.at < due_back <= facts.at + timedelta(days=1, hours=1)
