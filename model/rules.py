@@ -163,7 +163,7 @@ def _order(facts: Facts, rules: RuleSet) -> tuple[Check, ...]:
 
     Its visit ends before anything else was asked: "never measured" would refer a forged code to a guard.
     """
-    if isinstance(facts.code, RegisteredVisitor):
+    if isinstance(facts.code, RegisteredVisitor) and facts.vehicle is None:
         return visitor_checks(facts.direction, rules)
     first: tuple[Check, ...] = ()
     everybody = (facts, *occupants_of(facts))
@@ -175,7 +175,7 @@ def _order(facts: Facts, rules: RuleSet) -> tuple[Check, ...]:
         # A guard's word is no way round an isolation, even where the rules leave that check out.
         first = (Check.ISOLATION,)
     if facts.vehicle is not None:
-        first = (*first, Check.VEHICLE)
+        first = (*first, Check.VEHICLE, Check.OUTSIDER)
     return (*first, *rules.checks, *_ALWAYS_JUDGED)
 
 
@@ -189,7 +189,19 @@ def _found(check: Check, facts: Facts, rules: RuleSet) -> Finding:
         *((facts,) if facts.code is not None else ()),
         *(each for each in occupants_of(facts) if each not in ours),
     )
-    return next((found for each in judged if (found := _CHECKS[check](each, rules)) is not None), None)
+    return next(
+        (
+            found
+            for each in judged
+            if _is_judged_by(check, each, rules) and (found := _CHECKS[check](each, rules)) is not None
+        ),
+        None,
+    )
+
+
+def _is_judged_by(check: Check, facts: Facts, rules: RuleSet) -> bool:
+    """A visitor in a vehicle is a visitor: most checks are about households and their passes."""
+    return not isinstance(facts.code, RegisteredVisitor) or check in visitor_checks(facts.direction, rules)
 
 
 def _possible_at(facts: Facts, rules: RuleSet) -> datetime | None:

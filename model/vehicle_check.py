@@ -10,7 +10,7 @@
 from dataclasses import replace
 from enum import Enum
 
-from model.credentials import CodeCheck, PassKind, VerifiedCode, household_of
+from model.credentials import CodeCheck, PassKind, RegisteredVisitor, VerifiedCode, household_of
 from model.directory import Directory
 from model.facts import Facts, VehicleFacts
 from model.passing import Direction
@@ -37,7 +37,7 @@ def vehicle_check(facts: Facts, rules: RuleSet) -> Reason | None:
         return None
     is_registered = rules.outsiders.vehicles is VisitPolicy.REGISTERED
     if facts.direction is Direction.IN:
-        if vehicle.has_outsider or (_has_visitor(vehicle) and not is_registered):
+        if vehicle.has_outsider or (has_visitor(vehicle) and not is_registered):
             return Reason.OUTSIDER_INSIDE
         if facts.code is None and not is_registered:
             return Reason.VEHICLE_UNKNOWN
@@ -51,6 +51,15 @@ def vehicle_check(facts: Facts, rules: RuleSet) -> Reason | None:
     if vehicle.declared is None or not vehicle.declared == len(vehicle.occupants) == facts.people:
         return Reason.OCCUPANTS_DIFFER
     return None
+
+
+def has_visitor(vehicle: VehicleFacts) -> bool:
+    """Whether a visitor sits in it, by a pass or registered by a guard."""
+    return any(
+        isinstance(each.check, RegisteredVisitor)
+        or (isinstance(each.check, VerifiedCode) and each.check.credential.kind is PassKind.VISITOR)
+        for each in vehicle.occupants
+    )
 
 
 def is_plate_for_the_guard(facts: Facts) -> bool:
@@ -111,10 +120,3 @@ def of_the_household(facts: Facts) -> tuple[Facts, ...]:
     """Those in the vehicle who belong to the household of its pass: one outing of theirs."""
     household = household_of(facts.code)
     return tuple(each for each in occupants_of(facts) if household is not None and household_of(each.code) == household)
-
-
-def _has_visitor(vehicle: VehicleFacts) -> bool:
-    return any(
-        isinstance(each.check, VerifiedCode) and each.check.credential.kind is PassKind.VISITOR
-        for each in vehicle.occupants
-    )

@@ -4,7 +4,7 @@ The centre knows the plates of its register, and finds the one that is meant by 
 """
 
 from model.credentials import household_of
-from model.fact_fields import JsonValue, code_fields, household_fields, pass_status, timed_fields
+from model.fact_fields import JsonValue, code_fields, household_fields, pass_status, timed_fields, visitor_fields
 from model.facts import Facts
 from model.vehicle_check import occupants_of, plate_match
 
@@ -32,6 +32,7 @@ def _occupant(facts: Facts) -> JsonValue:
         "code_used": facts.code_is_used,
         "household_entry": household_fields(facts),
         "pass_status": pass_status(facts),
+        "visitor": visitor_fields(facts.code),
         **{name: timed[name] for name in ("last_passage", "windows", "schedule")},
     }
 

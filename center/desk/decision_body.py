@@ -58,6 +58,7 @@ class Occupant(Code):
     pass_id: str | None = Field(default=None, alias="pass")
     household: int | None = None
     household_entry: HouseholdEntry | None = None
+    visitor: Visitor | None = None
 
 
 class Vehicle(_Part):
@@ -106,8 +107,8 @@ class DecisionBody(_Part):
     mask_was_missing: bool = False
     rules: Rules | None = None
     directory_version: int | None = None
-    visitor: Visitor | None = None
     vehicle: Vehicle | None = None
+    visitor: Visitor | None = None
 
 
 def read_decision(body: Mapping[str, object]) -> DecisionBody:

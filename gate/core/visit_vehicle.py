@@ -12,16 +12,34 @@ from dataclasses import replace
 from typing import Final
 
 from gate.core.effects import Hint
-from gate.core.events import CredentialPresented, Event, HouseholdIdentified, OutsiderSeen, PeopleCounted, VehicleSeen
+from gate.core.events import (
+    CredentialPresented,
+    Event,
+    HouseholdIdentified,
+    OutsiderSeen,
+    PeopleCounted,
+    VehicleSeen,
+    VisitorLeaving,
+    VisitorRegistered,
+)
 from gate.core.visit_codes import is_same_pass, vouched
 from gate.core.visit_states import Surroundings, VehicleVisit, Visiting
 from model.clock import Instant
-from model.credentials import CodeCheck, PassKind, RefusalDetail, RefusedCode, VerifiedCode, VouchedHousehold
+from model.credentials import (
+    CodeCheck,
+    PassKind,
+    RefusalDetail,
+    RefusedCode,
+    RegisteredVisitor,
+    VerifiedCode,
+    VouchedHousehold,
+)
 from model.facts import Occupant, VehicleFacts
 from model.passing import Direction
 from model.records import VisitStep
 from model.rule_set import VisitPolicy
 from model.services import PEOPLE_MAX
+from model.vehicle_check import has_visitor
 
 _SAYS_NOTHING: Final = frozenset(
     {
@@ -58,7 +76,7 @@ def taken_by_vehicle(state: Visiting, event: Event, around: Surroundings) -> Vis
             return None
         case CredentialPresented():
             return _occupant_shown(state, state.vehicle, event)
-        case HouseholdIdentified():
+        case HouseholdIdentified() | VisitorRegistered() | VisitorLeaving():
             return _occupant_shown(state, state.vehicle, vouched(event))
         case OutsiderSeen() if around.settings.direction is Direction.IN and not state.vehicle.seen.has_outsider:
             seen = replace(state.vehicle.seen, has_outsider=True)
@@ -86,8 +104,9 @@ def is_turned_back(state: Visiting, around: Surroundings) -> bool:
         return True
     if seen.declared is not None and len(seen.occupants) > seen.declared:
         return True
-    is_outside = seen.is_outside and rules.outsiders.vehicles is not VisitPolicy.REGISTERED
-    return around.settings.direction is Direction.IN and (seen.has_outsider or is_outside)
+    from_outside = seen.is_outside or has_visitor(seen)
+    is_kept_out = from_outside and rules.outsiders.vehicles is not VisitPolicy.REGISTERED
+    return around.settings.direction is Direction.IN and (seen.has_outsider or is_kept_out)
 
 
 def scan_of_vehicle(state: Visiting, vehicle: VehicleVisit) -> str | None:
@@ -95,7 +114,8 @@ def scan_of_vehicle(state: Visiting, vehicle: VehicleVisit) -> str | None:
     seen = vehicle.seen
     if seen.declared is None or len(seen.occupants) < seen.declared or (state.code is None and not seen.is_outside):
         return None
-    return "vouched" if any(isinstance(each.check, VouchedHousehold) for each in seen.occupants) else "verified"
+    is_by_word = any(isinstance(each.check, (VouchedHousehold, RegisteredVisitor)) for each in seen.occupants)
+    return "vouched" if is_by_word else "verified"
 
 
 def waits_its_turn(step: VisitStep, state: Visiting) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gate.screens import OccupantShown, VehicleShown
-from model.credentials import CodeCheck, RefusedCode, VerifiedCode, VouchedHousehold, household_of
+from model.credentials import CodeCheck, RefusedCode, RegisteredVisitor, VerifiedCode, VouchedHousehold, household_of
 from model.directory import Directory
 from model.facts import Occupant, VehicleFacts
 from model.identities import HouseholdId
@@ -39,6 +39,6 @@ def _occupant(occupant: Occupant, directory: Directory | None, view: Mapping[Hou
         masked_name=(entry.masked_name if entry is not None else claimed) or None,
         colour=listed.colour.name.lower() if listed is not None else None,
         isolation=listed.isolation.name.lower() if listed is not None else None,
-        identified_by_guard=isinstance(occupant.check, VouchedHousehold),
+        identified_by_guard=isinstance(occupant.check, (VouchedHousehold, RegisteredVisitor)),
         is_refused=isinstance(occupant.check, RefusedCode) or occupant.code_is_used,
     )

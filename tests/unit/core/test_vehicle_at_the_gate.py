@@ -15,12 +15,14 @@ from gate.core.events import (
     PlatesOpened,
     PurposeStated,
     VehicleSeen,
+    VisitorLeaving,
+    VisitorRegistered,
 )
 from gate.core.settings import LaneSettings
 from gate.core.visit_states import Closing, Idle, Passing, Visiting, WithGuard
 from model.credentials import CodeCheck, PassKind, RefusalDetail, Scanner
 from model.directory import Isolation
-from model.identities import GuardId, HouseholdId, PassId
+from model.identities import GuardId, HouseholdId, PassId, VisitNumber
 from model.outings import OutingPurpose
 from model.passing import Direction
 from model.reasons import Outcome, Reason
@@ -28,6 +30,7 @@ from model.records import AbandonedRecord, PassageEnd, PassageRecord, VisitStep
 from model.rule_set import OutsiderRules, RuleSet, VisitPolicy
 from model.services import IdentifiedWhy
 from model.vehicles import Plate
+from model.visitors import VisitPurpose
 from tests.unit.core.lane_dsl import Scene, lane, settings
 from tests.unit.model.builders import HOUSEHOLD, burst, directory, refused, resident_pass, rule_set, verified
 from tests.unit.model.test_vehicles import NEIGHBOURS, OWN, VEHICLE_PASS, WITH_VEHICLES
@@ -80,6 +83,12 @@ def each(scene: Scene, *shown: CodeCheck) -> Scene:
         scene.now += 2.0
         scene.measures(burst(NORMAL_SKIN_C)).shows(check)
     return scene
+
+
+def registers(scene: Scene) -> Scene:
+    """A guard registers a visitor of this household."""
+    number, purpose = VisitNumber("0123456789"), VisitPurpose.FAMILY
+    return scene.send(VisitorRegistered(at=scene.at, guard=LI, number=number, host=HOUSEHOLD, purpose=purpose))
 
 
 def of(credential: object, step: int = 7) -> CodeCheck:
@@ -266,6 +275,30 @@ class TestNobodySlipsThrough:
             scene.send(PlatesOpened(at=scene.at, directory_version=version, plates=plates))
         assert scene.lane.directory == replace(held, vehicles={HOUSEHOLD: (OWN,)})
         each(guard_sees(drives_up(scene), 1), of(DRIVER)).stored()
+        assert len(scene.releases) == 1
+
+    def test_visitor_registered_beside_a_vehicle_sits_in_it_and_stands_for_no_pass(self) -> None:
+        seen = guard_sees(gate(), 1)
+        registers(seen).stored()
+        assert isinstance(seen.lane.visit, Closing)
+        assert seen.decisions[0].decision.reason is Reason.OUTSIDER_INSIDE
+        assert seen.decisions[0].facts.code is None
+        assert not seen.releases
+
+    def test_where_vehicles_are_registered_a_registered_visitor_comes_in_by_one(self) -> None:
+        rules = replace(rule_set(), outsiders=OutsiderRules(vehicles=VisitPolicy.REGISTERED))
+        scene = guard_sees(gate(rules=rules), 1, has_pass=False)
+        registers(scene.measures(burst(NORMAL_SKIN_C))).stored()
+        assert len(scene.releases) == 1
+        kept_out = replace(rules, outsiders=replace(rules.outsiders, visitors=VisitPolicy.TURNED_BACK))
+        scene = guard_sees(gate(rules=kept_out), 1, has_pass=False)
+        registers(scene.measures(burst(NORMAL_SKIN_C))).stored()
+        assert scene.decisions[0].decision.reason is Reason.VISITORS_TURNED_BACK
+        assert not scene.releases
+
+    def test_guest_leaves_in_the_vehicle_of_the_host(self) -> None:
+        scene = each(counted(2, direction=Direction.OUT), of(DRIVER)).measures(burst(NORMAL_SKIN_C))
+        scene.send(VisitorLeaving(at=scene.at, guard=LI, number=VisitNumber("0123456789"))).stored()
         assert len(scene.releases) == 1
 
     def test_other_plate_turns_it_back(self) -> None:
