@@ -22,6 +22,7 @@ class Action(Enum):
     DIRECTORY_PUBLISHED = "directory_published"
     USER_ADDED = "user_added"
     USER_REMOVED = "user_removed"
+    VISITOR_REVEALED = "visitor_revealed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

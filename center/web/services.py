@@ -10,6 +10,7 @@ from center.desk.live import LiveFeed
 from center.desk.losses import LossBook
 from center.desk.passages import PassageView
 from center.registry.residents import Residents
+from center.registry.visitors import VisitorBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +34,4 @@ class Services:
     residents: Residents
     health: Callable[[], Health]
     directory_changed: Callable[[], None]
+    visitors: VisitorBook
