@@ -7,6 +7,7 @@ import typer
 
 from gatehouse.doctor import look_over
 from gatehouse.outcome import EXIT_CODES_HELP, CommandTrouble, ExitCode, Json, say, say_json, say_table
+from journal.reading import every_record
 from journal.verify import VerifyReport
 from journal.verify import verify as verify_journal
 
@@ -14,6 +15,7 @@ LEDGER_EXAMPLES = f"""\b
 Examples:
   gatehouse ledger verify /var/lib/gatehouse/gate-1-in/journal.db
   gatehouse ledger verify --json /var/lib/gatehouse/gate-1-in/journal.db
+  gatehouse ledger export /var/lib/gatehouse/gate-1-in/journal.db > records.jsonl
 
 {EXIT_CODES_HELP}"""
 DOCTOR_EXAMPLES = f"""\b
@@ -70,6 +72,18 @@ def ledger_verify(
         )
     if not report.is_whole:
         raise typer.Exit(int(ExitCode.FOUND_WRONG))
+
+
+@ledger_app.command("export", epilog=LEDGER_EXAMPLES)
+def ledger_export(
+    file: Annotated[Path, typer.Argument(help="journal.db of a gate or seal, also of one in use")],
+) -> None:
+    """Write every record as one JSON envelope a line, without its personal part."""
+    if not file.is_file():
+        what = "is a folder" if file.is_dir() else "is not there"
+        raise CommandTrouble(f"{file} {what}", "name a journal's file, such as /var/lib/gatehouse/gate-1-in/journal.db")
+    for envelope in every_record(file):
+        say(envelope.without_personal().to_wire().decode())
 
 
 def doctor(

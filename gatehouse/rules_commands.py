@@ -2,7 +2,7 @@
 
 import typer
 
-from gatehouse import rules_check, rules_publish
+from gatehouse import rules_check, rules_explain, rules_publish, rules_replay
 from gatehouse.outcome import EXIT_CODES_HELP
 
 EXAMPLES = f"""\b
@@ -27,3 +27,6 @@ def rules() -> None:
 app.command("check", epilog=rules_check.EXAMPLES)(rules_check.check)
 app.command("publish", epilog=rules_publish.EXAMPLES)(rules_publish.publish)
 app.command("list", epilog=rules_publish.EXAMPLES)(rules_publish.list_)
+app.command("explain", epilog=rules_explain.EXPLAIN_EXAMPLES)(rules_explain.explain)
+app.command("diff", epilog=rules_explain.DIFF_EXAMPLES)(rules_explain.diff)
+app.command("replay", epilog=rules_replay.EXAMPLES)(rules_replay.replay)

@@ -16,7 +16,7 @@ from typing import Final
 from model.credentials import RefusalDetail, RefusedCode, RegisteredVisitor, VouchedHousehold
 from model.directory import Isolation, PassStatus
 from model.facts import ClaimAnswer, Facts
-from model.outings import OutingPurpose, due_back
+from model.outings import OutingPurpose, due_back, may_go_out_from
 from model.outsiders import outsider_check, visitor_checks
 from model.passback import PassbackMode, is_passed_back
 from model.passing import Direction
@@ -217,15 +217,23 @@ def _possible_at(facts: Facts, rules: RuleSet) -> datetime | None:
         ends = [found.until for found in unmet if isinstance(found, Unmet) and found.until is not None]
         if len(ends) < len(unmet):
             return None
-        later = _at(later, max(ends))
+        later = _at(later, max(ends), rules)
     return None
 
 
-def _at(facts: Facts, at: datetime) -> Facts:
-    """The same facts at a later moment: the centre's refusal holds until the moment that it named."""
+def _at(facts: Facts, at: datetime, rules: RuleSet) -> Facts:
+    """The same facts at a later moment: the centre's refusal holds until the moment that it named.
+
+    What it granted now may not be granted then: a gate whose clock is ahead has noted an outing of a later period.
+    """
     outing = facts.outing
     if outing is not None and outing.possible_at is not None and at >= outing.possible_at:
         outing = replace(outing, answer=ClaimAnswer.GRANTED)
+    if outing is not None and outing.answer is ClaimAnswer.GRANTED and rules.outings is not None:
+        others = [each for each in outing.outings if each.claim != outing.claim]
+        allowed_from = may_go_out_from(rules.outings, others, at, rules.zone)
+        if allowed_from > at:
+            outing = replace(outing, answer=ClaimAnswer.REFUSED, possible_at=allowed_from)
     return replace(facts, at=at, outing=outing)
 
 

@@ -82,6 +82,7 @@ from model.credentials import VerifiedCode
 from model.passing import Direction
 from model.reasons import Outcome, Reason
 from model.records import DecisionRecord, PassageEnd, VisitStep
+from model.rules import wants_claim
 from model.services import PEOPLE_MAX
 
 JOURNAL = "journal"
@@ -126,8 +127,8 @@ def _ordinary(state: VisitState, event: Event, around: Surroundings) -> VisitMov
                 return _identified_at_guard(state, event, around)
             if isinstance(event, PurposeStated):
                 return _purpose_at_guard(state, event, around)
-            if isinstance(event, MeasuredByHand) and state.mask_missing:
-                return _measured_without_mask(state, event, around)
+            if isinstance(event, MeasuredByHand):
+                return _measured_at_guard(state, event, around)
             return with_guard(state, event, around)
         case Passing():
             return _passing(state, event, around)
@@ -317,13 +318,14 @@ def _code_again(record: DecisionRecord, at: Instant) -> CredentialPresented | No
     )
 
 
-def _measured_without_mask(state: WithGuard, event: MeasuredByHand, around: Surroundings) -> VisitMove:
-    """What the rules would grant now waits until a mask is put on."""
+def _measured_at_guard(state: WithGuard, event: MeasuredByHand, around: Surroundings) -> VisitMove:
+    """What the rules would grant now waits until a mask is put on, and until the centre grants the outing."""
     moved = with_guard(state, event, around)
     if not isinstance(moved.state, Recording):
         return moved
     record = moved.state.record
-    if record.decision.outcome is not Outcome.GRANTED:
+    is_without_mask = state.mask_missing and record.decision.outcome is Outcome.GRANTED
+    if not (is_without_mask or wants_claim(record.facts, record.rules)):
         return moved
     code = _code_again(record, event.at)
     cleared = (ClearAlarm(kind=moved.state.alarm),) if moved.state.alarm is not None else ()
@@ -352,6 +354,7 @@ def _visiting_again(state: WithGuard, code: CredentialPresented | None, at: Inst
         mask_was_missing=record.mask_was_missing,
         checked_by=record.guard,
         purpose=record.facts.purpose,
+        referred_for=record.referred_for,
         steps=record.steps,
         vehicle=VehicleVisit(seen=record.facts.vehicle, is_called=True) if record.facts.vehicle is not None else None,
     )

@@ -13,6 +13,7 @@ from model.directory import Directory
 from model.facts import ClaimedOuting, VehicleFacts
 from model.identities import GuardId, VisitId
 from model.outings import OutingPurpose
+from model.reasons import Reason
 from model.records import DecisionRecord, StepDone, VisitStep
 from model.rule_set import RuleSet
 from model.temperature import TemperatureJudgement
@@ -45,8 +46,8 @@ class Visiting:
     earlier judgements, the first and the further ones. approach_until: until then a sensor that sees no forehead is
     asked again. mask_missing: not decided until one is put on; is_held: nothing else is left to do, or in time.
     checked_by: the guard who looked at the card. purpose: as a guard stated it. claiming: token of a claim that the
-    centre has not answered; all else is done. claimed: what came of it. vehicle: code is its own pass then, and people
-    are all who are in it.
+    centre has not answered; all else is done. claimed: what came of it. referred_for: what a guard was asked before.
+    vehicle: code is its own pass then, and people are all who are in it.
     """
 
     visit: VisitId
@@ -74,6 +75,7 @@ class Visiting:
     purpose: OutingPurpose | None = None
     claiming: int | None = None
     claimed: ClaimedOuting | None = None
+    referred_for: Reason | None = None
     steps: tuple[StepDone, ...] = ()
     vehicle: VehicleVisit | None = None
 

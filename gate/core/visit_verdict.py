@@ -128,6 +128,7 @@ def decision_record(
         scanner=code.scanner if code is not None else None,
         first_temperature=state.first_temperature,
         other_codes=state.other_codes,
+        referred_for=state.referred_for,
         guard=state.checked_by,
         superseded=state.superseded,
         mask_was_missing=state.mask_was_missing,

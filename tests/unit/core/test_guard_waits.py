@@ -122,7 +122,7 @@ class TestMask:
         assert len(gate.releases) == 1
 
     def test_without_that_hold_it_would(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(visit, "_measured_without_mask", with_guard)
+        monkeypatch.setattr(visit, "_measured_at_guard", with_guard)
         assert self.without_mask().releases
 
     def test_guard_is_asked_again_once_it_is_on(self) -> None:

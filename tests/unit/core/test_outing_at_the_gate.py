@@ -238,3 +238,17 @@ def test_a_fever_does_not_hide_behind_an_outing_that_was_not_claimed() -> None:
     scene = Scene(lane=start).comes().measures(burst(36.0)).waits(5.0).measures(burst(36.0)).shows()
     assert scene.of(ClaimOuting) == []
     assert scene.decisions[-1].decision.reason is Reason.TEMPERATURE_HIGH
+
+
+def test_whoever_was_measured_by_hand_on_the_way_out_is_claimed_after_it() -> None:
+    rules = replace(quota(), measured_directions=frozenset({Direction.OUT}))
+    lane_out = settings(direction=Direction.OUT, steps=(VisitStep.MEASURE, VisitStep.SCAN))
+    start = replace(lane(lane_out, rules=rules), course=WallCourse(since=Instant(100.0), wall=NOON))
+    scene = Scene(lane=start).comes().measures(burst(36.0)).waits(5.0).measures(burst(36.0)).shows().stored()
+    scene.guard_measures(36.6)
+    assert len(scene.of(ClaimOuting)) == 1
+    assert scene.alarms == frozenset()
+    answered(scene, ClaimAnswer.GRANTED).stored()
+    record = scene.decisions[-1]
+    assert (record.decision.reason, record.referred_for) == (Reason.ADMITTED, Reason.TEMPERATURE_HIGH)
+    assert len(scene.releases) == 1

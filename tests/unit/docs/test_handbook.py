@@ -19,6 +19,7 @@ from gatehouse.app import app
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+SUBJECTS = ("residents", "guards", "installers", "rules")
 HANDBOOK = sorted((DOCS / "handbook").glob("*.md"))
 PICTURES = sorted((DOCS / "pictures").glob("*.png"))
 GATE = (Path(config.__file__).parent / "profiles" / "gate-barrier.toml").read_text(encoding="utf-8")
@@ -67,10 +68,8 @@ def test_every_picture_is_shown_or_named_on_some_page() -> None:
 
 def test_every_page_of_the_handbook_stands_in_both_languages_with_the_same_sections() -> None:
     names = {page.name for page in HANDBOOK} - {"README.md"}
-    assert names == {
-        f"{name}.{language}.md" for name in ("residents", "guards", "installers") for language in ("zh", "en")
-    }
-    for name in ("residents", "guards", "installers"):
+    assert names == {f"{name}.{language}.md" for name in SUBJECTS for language in ("zh", "en")}
+    for name in SUBJECTS:
         headings = [
             len(re.findall(r"^##? ", (DOCS / "handbook" / f"{name}.{language}.md").read_text("utf-8"), re.MULTILINE))
             for language in ("zh", "en")
@@ -100,7 +99,7 @@ def test_pictures_are_small_and_have_a_palette() -> None:
 
 def test_every_table_of_settings_in_the_handbook_is_taken_by_the_settings(tmp_path: Path) -> None:
     tables = [(name, tomllib.loads(text), text) for name, text in blocks("toml")]
-    of_the_gate = [each for each in tables if "notices" not in each[1]]
+    of_the_gate = [each for each in tables if "notices" not in each[1] and not each[0].startswith("rules.")]
     assert len(of_the_gate) >= 4
     for number, (_, table, text) in enumerate(of_the_gate):
         file = tmp_path / f"{number}.toml"
