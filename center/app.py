@@ -43,6 +43,7 @@ from center.outings.settle import OutingSettler
 from center.registry.directory_issue import DirectoryIssue
 from center.registry.residents import Residents
 from center.registry.vault import Vault, load_vault
+from center.registry.visitors import VisitorBook, visitors_key
 from center.store.database import Store, open_store
 from center.store.lock import database_held
 from center.web.application import make_application
@@ -56,6 +57,7 @@ from mqtt.link import LinkSettings
 from passes.errors import KeyFileRefused
 from passes.key_files import load_signing_key
 from passes.keys import SigningKey
+from passes.visitor_sealed import PRIVATE_KEY_FILE
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ class CenterSettings:
     """All that the centre has to be told. web_port 0 takes a free port.
 
     vault_key: made by `create_vault_file`. directory_key: an Ed25519 key with the role `directory`.
+    visitors_key: with which the centre reads who a visitor is; without the file visitors are numbers alone.
     gate_certificates: certificates of gates whose guards may see masked names and rooms, by device.
     outing_rules: gives the community's rules of outings and its zone; without them no claim is answered.
     """
@@ -103,6 +106,7 @@ class CenterSettings:
     gate_certificates: dict[str, Path] = field(default_factory=dict)
     outing_rules: RulesSource = lambda: None
     outing_lease_s: float = LEASE_S
+    visitors_key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,8 @@ async def running(settings: CenterSettings) -> AsyncIterator[RunningCenter]:
     """A centre for the length of the block."""
     vault = load_vault(settings.vault_key)
     directory_key = _directory_key(settings.directory_key)
+    visitors_path = settings.visitors_key or settings.vault_key.with_name(PRIVATE_KEY_FILE)
+    visitors_private = visitors_key(visitors_path)
     gate_keys = {DeviceId(name): _public_key(path) for name, path in settings.gate_certificates.items()}
     zone, language = _zone(settings.time_zone), _language(settings.language)
     with database_held(settings.database_url), listening(settings.web_host, settings.web_port) as listener:
@@ -155,7 +161,8 @@ async def running(settings: CenterSettings) -> AsyncIterator[RunningCenter]:
             store.make_if_missing()
             issue = DirectoryIssue(store, directory_key, CommunityId(settings.community), gate_keys=gate_keys)
             parts = _Parts(settings, store, issue)
-            app = make_application(parts.services(vault), zone=zone, language=language)
+            visitors = VisitorBook(store, visitors_private, CommunityId(settings.community))
+            app = make_application(parts.services(vault, visitors), zone=zone, language=language)
             tls = settings.tls
             web = WebServer(app, listener, tls.certificate if tls else None, tls.key if tls else None)
             async with _running_parts(parts, web) as failed:
@@ -188,7 +195,7 @@ class _Parts:
         self.on_failed: Callable[[Exception], None] = lambda error: None
         self.directory = DirectoryDuty(issue, self.bus)
 
-    def services(self, vault: Vault) -> Services:
+    def services(self, vault: Vault, visitors: VisitorBook) -> Services:
         """What the pages call."""
         return Services(
             sessions=Sessions(self.store, Users(self.store)),
@@ -201,6 +208,7 @@ class _Parts:
             health=lambda: Health(bus=self.bus.is_up, ingest=self.worker.is_well),
             directory_changed=self.directory.wake,
             overdue=self._overdue,
+            visitors=visitors,
         )
 
     def stop(self) -> None:

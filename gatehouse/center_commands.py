@@ -7,6 +7,7 @@ terminal, or from the variable GATEHOUSE_PASSWORD for scripts; never from the co
 import logging
 import os
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ Examples:
   gatehouse center restore /etc/gatehouse/center.toml /backup/center-2020-02-14.db
   gatehouse center directory publish /etc/gatehouse/center.toml
   gatehouse center reveal /etc/gatehouse/center.toml 17 --user wang --reason 'called the clinic'
+  gatehouse center purge-visitors /etc/gatehouse/center.toml --older-than-days 30
 
 Passwords are asked for, or taken from {PASSWORD_VARIABLE}.
 
@@ -122,6 +124,19 @@ def directory_publish(
         say_json({"version": issued.version, "chunks": len(issued.chunks), "compounds": list(issued.compounds)})
     else:
         say(f"Directory version {issued.version}, {len(issued.chunks)} parts, for {', '.join(issued.compounds)}.")
+
+
+@app.command("purge-visitors", epilog=EXAMPLES)
+def purge_visitors(
+    settings: SettingsArgument,
+    older_than_days: Annotated[int, typer.Option(min=1, max=3650, help="keep those who came in the last days")],
+) -> None:
+    """Delete names, ID numbers and telephones of visitors; that they came stays, and so does the chain."""
+    from gatehouse.register import open_office, purge_visitors
+
+    with open_office(settings) as office:
+        purged = purge_visitors(office, timedelta(days=older_than_days), datetime.now(UTC))
+    say(f"Deleted what was written down about {purged} visitors.")
 
 
 @app.command(epilog=EXAMPLES)

@@ -39,6 +39,9 @@ class _Center(Section):
     key_list_path: ConfigPath | None = Field(
         default=None, description="keys/keys.cose of the site's folder, root.pub beside it; else as beside the key"
     )
+    visitors_key_path: ConfigPath | None = Field(
+        default=None, description="center/visitors.key of the site's folder; else beside the vault"
+    )
     language: Literal["zh", "en"] = Field(default="zh", description='"zh" or "en"')
     time_zone: str = Field(default="Asia/Shanghai", description="such as Asia/Shanghai")
     bus: _Bus = Field(description="add the table [bus]")
@@ -83,6 +86,7 @@ def load_center_settings(file: Path) -> CenterSettings:
         time_zone=read.time_zone,
         gate_certificates=dict(read.gate_certificates),
         outing_rules=PublishedRules(read.database_url).outings,
+        visitors_key=read.visitors_key_path,
     )
 
 

@@ -29,9 +29,10 @@ from drivers.i2c import open_bus
 from drivers.speaker import PROGRAM, PROGRAM_VARIABLE
 from gate.shell.kiosk_port import MAX_PATH_BYTES
 from gate.shell.wall_clock import ClockSources
-from passes.errors import PassError
+from passes.errors import KeyFileRefused, PassError
 from passes.key_files import load_public_key
 from passes.keys import accept_key_list
+from passes.visitor_sealed import PUBLIC_KEY_FILE, load_visitors_public_key
 
 _BROKER_WITHIN_S = 3.0
 _RECORD_BYTES = 2_048  # of one record with all its inputs on disk, as the terminal reckons
@@ -95,6 +96,16 @@ def _keys(settings: TerminalSettings) -> Iterator[Finding]:
         return
     last_day = min(record.valid_until for record in in_force)
     yield _well("keys", f"{len(in_force)} keys in force, the first until {last_day:%Y-%m-%d}")
+
+
+def _visitors(settings: TerminalSettings) -> Iterator[Finding]:
+    try:
+        load_visitors_public_key(settings.keys.key_list_path.with_name(PUBLIC_KEY_FILE))
+    except KeyFileRefused as error:
+        hint = "copy visitors.pub beside keys.cose; until then this gate registers no visitors"
+        yield _bad("visitors", str(error), hint)
+        return
+    yield _well("visitors", "what guards type of visitors is sealed to the centre")
 
 
 def _clock(settings: TerminalSettings) -> Iterator[Finding]:
@@ -370,6 +381,7 @@ def _bad(part: str, words: str, hint: str) -> Finding:
 _LOOKS: tuple[Callable[[TerminalSettings], Iterator[Finding]], ...] = (
     _rules,
     _keys,
+    _visitors,
     _clock,
     _pins,
     _thermometer,

@@ -78,7 +78,10 @@ def ledger_verify(
 def ledger_export(
     file: Annotated[Path, typer.Argument(help="journal.db of a gate or seal, also of one in use")],
 ) -> None:
-    """Write every record as one JSON envelope a line, without its personal part."""
+    """Write every record, one a line.
+
+    Each is a JSON envelope, without its personal part.
+    """
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "is not there"
         raise CommandTrouble(f"{file} {what}", "name a journal's file, such as /var/lib/gatehouse/gate-1-in/journal.db")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from center.registry.csv_import import Counts, import_csv
 from center.registry.directory_issue import DirectoryIssue, IssuedDirectory
 from center.registry.residents import Residents
 from center.registry.vault import Vault, load_vault
+from center.registry.visitors import VisitorBook
 from center.store.database import Store, open_store
 from center.store.schema import User
 from gatehouse.center_settings import load_center_settings
@@ -70,6 +72,11 @@ def add_user(office: Office, name: str, password: str, role: str | None) -> Role
         raise CommandTrouble(f"role {role} is not known", f"give one of {', '.join(r.value for r in Role)}") from None
     Users(office.store).add(name, password, wanted)
     return wanted
+
+
+def purge_visitors(office: Office, older_than: timedelta, now: datetime) -> int:
+    """Delete what was typed of visitors who came before that; returns of how many."""
+    return VisitorBook(office.store, None, CommunityId(office.settings.community)).purge(now - older_than)
 
 
 def publish_directory(office: Office, *, even_if_same: bool = False) -> IssuedDirectory:

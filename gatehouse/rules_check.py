@@ -25,8 +25,9 @@ def check(
     language: LanguageOption = Speaks.BOTH,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on one line")] = False,
 ) -> None:
-    """Look rules files over: contradictions, rules that are never reached, gaps, unknown keys.
+    """Look rules files over, and name what is wrong by its line.
 
+    Contradictions, rules that are never reached, gaps, unknown keys.
     Exit code 1 when something was found, 2 when a file cannot be read at all.
     """
     from config.rule_check import check_files

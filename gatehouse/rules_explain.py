@@ -35,7 +35,10 @@ def explain(
     record: Annotated[Path | None, typer.Option("--record", help="a decision's record, JSON: explain that one")] = None,
     language: LanguageOption = Speaks.BOTH,
 ) -> None:
-    """Say a whole rules file in sentences; or one decision: the rule, what would make it possible, and when."""
+    """Say rules in sentences, or explain one decision.
+
+    Of a decision: the rule that led to it, what would make it possible, and when.
+    """
     from model.explanation import explain as sentences_of
 
     rules = rules_of(file)
@@ -54,9 +57,9 @@ def diff(
     new: Annotated[Path, typer.Argument(help="rules file as it is to be")],
     language: LanguageOption = Speaks.BOTH,
 ) -> None:
-    """Say what new rules mean otherwise than old ones: by meaning, not by text.
+    """Say what new rules mean otherwise than old ones.
 
-    Exit code 1 when they differ.
+    By meaning, not by text. Exit code 1 when they differ.
     """
     from model.explanation import changes
 

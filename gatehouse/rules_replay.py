@@ -36,8 +36,9 @@ def replay(
     each_one: Annotated[bool, typer.Option("--list", help="name each decision that changes")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on one line")] = False,
 ) -> None:
-    """Decide again what has been decided, under the given rules, and say what would have changed.
+    """Decide again what has happened, under other rules.
 
+    What would have changed is told and counted.
     Nothing is sent anywhere, and no record is touched. Rules that a record was decided by change nothing.
     """
     from model.facts_from_record import RecordUnreadable

@@ -213,13 +213,17 @@ class JournalReplacedRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitorRecord:
-    """A guard registered a visitor, or saw one leave. What was typed goes with it, sealed: the personal part."""
+    """A guard registered a visitor, or saw one leave. What was typed goes with it, sealed: the personal part.
+
+    limit_min: how long the rules let a visitor stay.
+    """
 
     number: VisitNumber
     step: VisitorStep
     guard: GuardId
     host: HouseholdId | None = None
     purpose: VisitPurpose | None = None
+    limit_min: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +309,7 @@ def fields_of(record: Record) -> tuple[str, dict[str, JsonValue]]:
                 "host": record.host,
                 "purpose": record.purpose.value if record.purpose is not None else None,
                 "guard": record.guard,
+                "limit_min": record.limit_min,
             }
         case DeliveryRecord():
             return "delivery", {**_delivery(record.delivery), "step": record.step.value, "guard": record.guard}

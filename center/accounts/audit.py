@@ -23,6 +23,7 @@ class Action(Enum):
     RULES_PUBLISHED = "rules_published"
     USER_ADDED = "user_added"
     USER_REMOVED = "user_removed"
+    VISITOR_REVEALED = "visitor_revealed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from journal.errors import RecordInvalid
 KIND_DECISION: Final = "decision"
 NEVER_LISTED: Final = ("passage", "copy")
 """What came of a decision stands with it, and a copy with its original."""
-LISTED: Final = ("duty", "lookup", "barrier")
+LISTED: Final = ("duty", "lookup", "barrier", "visitor", "delivery")
 """What people did at the gate stands in the list with the passages."""
 ON_REQUEST: Final = ("abandoned", "mode", "clock", "started", "conflict", KIND_GAP)
 """What the machine tells of itself is listed when it is asked for."""
@@ -43,6 +43,8 @@ class EventBody:
     to_seq: int = 0
     jumped_s: float = 0.0
     mask_was_missing: bool = False
+    number: str | None = None  # of a visit
+    what: str | None = None  # was delivered
 
 
 def read_event(kind: str, text: str | None) -> EventBody:
@@ -54,7 +56,7 @@ def read_event(kind: str, text: str | None) -> EventBody:
     households = body.get("households")
     available, more, jumped_s = body.get("available"), body.get("more_found"), body.get("jumped_s")
     return EventBody(
-        code=_first(body, "event", "trust", "program", "at_step"),
+        code=_first(body, "event", "trust", "program", "at_step", "step"),
         component=_first(body, "component"),
         is_available=available if isinstance(available, bool) else None,
         why=_first(body, "why"),
@@ -66,6 +68,8 @@ def read_event(kind: str, text: str | None) -> EventBody:
         to_seq=_whole(body.get("to")),
         jumped_s=float(jumped_s) if isinstance(jumped_s, int | float) else 0.0,
         mask_was_missing=body.get("mask_was_missing") is True,
+        number=_first(body, "number"),
+        what=_first(body, "what"),
     )
 
 

@@ -159,6 +159,14 @@ for _columns in ((Record.pass_id,), (Record.household,), (Record.wall_ms,)):
     )
 
 
+Index(
+    "ix_records_visitors",
+    Record.wall_ms,
+    sqlite_where=Record.kind == "visitor",
+    postgresql_where=Record.kind == "visitor",
+)
+
+
 class ChainHead(Base):
     """Highest contiguous record of one journal. announced_*: the head that the device itself last told.
 

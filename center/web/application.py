@@ -18,6 +18,7 @@ from center.web.pages import Pages, page_router
 from center.web.rendering import Renderer
 from center.web.security import HEADERS, FormRefused, Guard, NotSignedIn
 from center.web.services import Services
+from center.web.visitor_pages import visitor_router
 
 log = logging.getLogger(__name__)
 _STATIC: Final = Path(__file__).parent / "static"
@@ -32,6 +33,7 @@ def make_application(services: Services, *, zone: tzinfo, language: Language) ->
     app.add_middleware(Guard)
     app.include_router(api_router(services, renderer, pages.session))
     app.include_router(page_router(pages))
+    app.include_router(visitor_router(pages))
     app.mount("/static", StaticFiles(directory=_STATIC), "static")
 
     @app.get("/healthz")

@@ -217,7 +217,7 @@ def _add_details(router: APIRouter, pages: Pages) -> None:
 
     @router.post("/gates/{device}/losses")
     async def note_loss(request: Request, device: DeviceName) -> Response:
-        session, form = await _checked_form(request, pages)
+        session, form = await checked_form(request, pages)
         subject, remark = field(form, "loss"), field(form, "remark")
         try:
             await run_in_threadpool(
@@ -248,7 +248,7 @@ def _add_details(router: APIRouter, pages: Pages) -> None:
 
     @router.post("/households/{household_id}/people/{person_id}/reveal")
     async def reveal(request: Request, household_id: HouseholdNumber, person_id: RowNumber) -> Response:
-        session, form = await _checked_form(request, pages)
+        session, form = await checked_form(request, pages)
         try:
             token = pages.reveals.ask(
                 person_id, account=session.account, session=session.token_hash, reason=field(form, "reason")
@@ -260,7 +260,7 @@ def _add_details(router: APIRouter, pages: Pages) -> None:
 
     @router.post("/households/{household_id}/passes/{pass_id}/revoke")
     async def revoke(request: Request, household_id: HouseholdNumber, pass_id: str) -> Response:
-        session, form = await _checked_form(request, pages)
+        session, form = await checked_form(request, pages)
         try:
             await run_in_threadpool(
                 lambda: pages.services.residents.revoke_pass(
@@ -277,7 +277,8 @@ def _back_to(household_id: int, **query: str) -> Response:
     return RedirectResponse(f"/households/{household_id}" + (f"?{urlencode(query)}" if query else ""), 303)
 
 
-async def _checked_form(request: Request, pages: Pages) -> tuple[Session, Any]:
+async def checked_form(request: Request, pages: Pages) -> tuple[Session, Any]:
+    """The session and the form of a request that changes or shows something. Raises NotSignedIn, NotAllowed."""
     session = await run_in_threadpool(pages.session, request)
     form = await request.form()
     require_token(form, session)

@@ -11,6 +11,7 @@ from center.desk.losses import LossBook
 from center.desk.passages import PassageView
 from center.outings.overdue import OverdueRow
 from center.registry.residents import Residents
+from center.registry.visitors import VisitorBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,4 +38,5 @@ class Services:
     residents: Residents
     health: Callable[[], Health]
     directory_changed: Callable[[], None]
+    visitors: VisitorBook
     overdue: Callable[[], tuple[OverdueRow, ...]] = lambda: ()

@@ -357,8 +357,8 @@ Event = (
     | TimePassed
     | VehicleSeen
     | OutsiderSeen
+    | PlatesOpened
     | VisitorRegistered
     | VisitorLeaving
     | DeliveryLogged
-    | PlatesOpened
 )

@@ -45,7 +45,12 @@ def with_registration(
     if moved.state is state and not moved.effects:
         return stay(state, around)
     record = VisitorRecord(
-        number=event.number, step=VisitorStep.REGISTERED, guard=event.guard, host=event.host, purpose=event.purpose
+        number=event.number,
+        step=VisitorStep.REGISTERED,
+        guard=event.guard,
+        host=event.host,
+        purpose=event.purpose,
+        limit_min=around.rules.outsiders.visit_limit_min,
     )
     return replace(moved, effects=(StoreRecord(token=around.next_number, record=record), *moved.effects))
 

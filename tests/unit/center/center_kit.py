@@ -137,10 +137,10 @@ class Device:
         self.start = start
         self.envelopes: list[Envelope] = []
 
-    def body(self, text: str) -> EventArrived:
+    def body(self, text: str, personal: str | None = None) -> EventArrived:
         """A record whose body is any text."""
         prev = self.envelopes[-1].hash if self.envelopes else ZERO_HASH
-        return self._add(len(self.envelopes) + 1, prev, text)
+        return self._add(len(self.envelopes) + 1, prev, text, personal)
 
     def record(self, record: DecisionRecord | PassageRecord) -> EventArrived:
         kind, fields = fields_of(record)
@@ -183,15 +183,15 @@ class Device:
     def status(self, *, is_online: bool = True, session: int = 1) -> StatusArrived:
         return StatusArrived(compound=COMPOUND, device=self.name, session=session, is_online=is_online)
 
-    def _add(self, seq: int, prev: str, text: str) -> EventArrived:
+    def _add(self, seq: int, prev: str, text: str, personal: str | None = None) -> EventArrived:
         envelope = seal(
             device=DeviceId(self.name),
             epoch=Epoch(self.epoch),
             seq=Seq(seq),
             prev=prev,
             body=text,
-            salt=None,
-            personal=None,
+            salt="ab" * 16 if personal is not None else None,
+            personal=personal,
         )
         self.envelopes.append(envelope)
         return arrived(envelope)

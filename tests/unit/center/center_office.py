@@ -6,10 +6,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from center_kit import MODES_WITH_FAULT, Device, SilentBus, temporary_store
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from fastapi.testclient import TestClient
 
 from center.accounts.sessions import Sessions
 from center.accounts.users import Role, Users
+from center.clock import now_ms
 from center.desk.chains import ChainView
 from center.desk.gates import GateView
 from center.desk.live import LiveFeed
@@ -22,10 +24,12 @@ from center.outings.overdue import OverdueRow
 from center.registry.csv_import import import_csv
 from center.registry.residents import Residents
 from center.registry.vault import create_vault_file, load_vault
+from center.registry.visitors import VisitorBook
 from center.web.application import make_application
 from center.web.language import Language
 from center.web.services import Health, Services
 from center.web_server import WebServer, listening
+from model.identities import CommunityId
 
 ZONE = ZoneInfo("Asia/Shanghai")
 PASSWORD = "a long enough one"
@@ -83,6 +87,11 @@ class Office:
             on_records=self.live.records_stored,
             on_gates=self.live.gates_changed,
         )
+        self.visitors_key = generate_private_key(SECP256R1())
+        self.visitors_now = now_ms
+        self.visitors = VisitorBook(
+            self.store, self.visitors_key, CommunityId("garden"), now=lambda: self.visitors_now()
+        )
         services = Services(
             sessions=Sessions(self.store, self.users),
             passages=passages,
@@ -94,6 +103,7 @@ class Office:
             health=lambda: self.health,
             directory_changed=self._note_change,
             overdue=lambda: self.overdue,
+            visitors=self.visitors,
         )
         self.app = make_application(services, zone=ZONE, language=Language.ENGLISH)
 

@@ -218,3 +218,12 @@ def test_a_new_password_leaves_the_role_unless_another_is_named(
         assert main([*add, *words]) == 0
         roles.append(capsys.readouterr().out.split()[-1])
     assert roles == ["officer.", "office.", "office.", "officer."]
+
+
+def test_what_was_typed_of_visitors_is_deleted_when_its_time_is_up(
+    made: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["center", "purge-visitors", str(made[0].center_settings)]
+    assert main([*words, "--older-than-days", "30"]) == 0
+    assert "about 0 visitors" in capsys.readouterr().out
+    assert main([*words, "--older-than-days", "0"]) == 2

@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 
 from config.guards import GuardEntry
+from config.settings import load_settings
 from drivers.mlx90614_twin import Mlx90614Twin, TwinFault
 from drivers.twins_server import ThermometerTwinServer
+from gate.__main__ import _visitors_seal
 from gatehouse.doctor import Finding, look_over
 from gatehouse.guard_commands import write_guards
 from gatehouse.provisioning import provision_site
 from gatehouse.street.layout import GATES, StreetFolder, Wires
 from gatehouse.street.settings_text import Table, as_toml, gate_table
-from model.identities import GuardId
+from model.identities import GuardId, VisitNumber
+from model.visitors import VisitorRegistration
+from passes.visitor_sealed import load_visitors_key, open_registration
 from simulator.pictures import empty_frame
 from simulator.wires import CameraWire, SerialScannerWire
 
@@ -213,3 +217,21 @@ def test_a_voice_without_its_program_is_told(gate: Gate, tmp_path: Path, monkeyp
     assert "espeak-ng" in finding.hint
     gate.table["voice"]["enabled"] = False
     assert "voice" not in gate.look()
+
+
+def test_a_gate_seals_what_is_typed_of_visitors_to_the_key_of_its_site(gate: Gate) -> None:
+    assert gate.look()["visitors"].is_well
+    settings = load_settings(gate.street.folder / "terminal.toml")
+    seal = _visitors_seal(settings)
+    assert seal is not None
+    typed = VisitorRegistration(name="王小明", id_number="11010519491231002X", phone="13800138000")
+    number = VisitNumber("3-28-014-1")
+    key = load_visitors_key(gate.street.site.visitors_key)
+    identity = settings.identity
+    opened = open_registration(
+        seal(typed, number), key, community=identity.community, device=identity.device, number=number
+    )
+    assert opened == typed
+    gate.street.site.visitors_public.unlink()
+    assert _visitors_seal(settings) is None
+    assert "visitors" in wrong(gate.look())

@@ -103,7 +103,8 @@ def test_debug_prints_the_details(capsys: pytest.CaptureFixture[str]) -> None:
         ["center", "directory", "publish", "--help"],
         *(["pass", name, "--help"] for name in ("issue", "inspect", "verify", "revoke")),
         ["provision", "site", "--help"],
-        ["ledger", "verify", "--help"],
+        *(["ledger", name, "--help"] for name in ("verify", "export")),
+        *(["rules", name, "--help"] for name in ("check", "explain", "diff", "replay")),
     ],
     ids=" ".join,
 )
@@ -116,7 +117,7 @@ def test_every_command_explains_itself_with_examples_and_exit_codes(
     assert "Exit codes: 0 fine, 1 something wrong was found, 2 wrong usage or input" in said
 
 
-@pytest.mark.parametrize("group", ["", "center", "pass", "provision", "guard", "ledger"])
+@pytest.mark.parametrize("group", ["", "center", "pass", "provision", "guard", "ledger", "rules"])
 def test_a_list_of_commands_cuts_no_line_off(
     group: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

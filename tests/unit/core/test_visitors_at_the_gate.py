@@ -63,7 +63,12 @@ class TestRegistered:
         visit = registers(gate(rules())).measures(burst(NORMAL_SKIN_C)).stored()
         assert visit.records(VisitorRecord) == [
             VisitorRecord(
-                number=SLIP, step=VisitorStep.REGISTERED, guard=LI, host=HOUSEHOLD, purpose=VisitPurpose.FAMILY
+                number=SLIP,
+                step=VisitorStep.REGISTERED,
+                guard=LI,
+                host=HOUSEHOLD,
+                purpose=VisitPurpose.FAMILY,
+                limit_min=1440,
             )
         ]
         (decision,) = visit.decisions

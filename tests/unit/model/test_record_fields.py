@@ -248,6 +248,7 @@ RECORDS: dict[str, Record] = {
         guard=GuardId("li_wei"),
         host=HOUSEHOLD,
         purpose=VisitPurpose.FAMILY,
+        limit_min=1440,
     ),
     "visitor_left": VisitorRecord(number=VisitNumber("3-28-014-1"), step=VisitorStep.LEFT, guard=GuardId("li_wei")),
     "delivery": DeliveryRecord(

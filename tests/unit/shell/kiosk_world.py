@@ -36,7 +36,7 @@ NAMES = {"li_wei": "李卫", "wang": "王强"}
 class KioskBench(Bench):
     """A terminal with guards, a sealed register and a socket."""
 
-    def __init__(self, folder: Path, *, seal: Seal | None = None, plates: tuple[Plate, ...] = ()) -> None:
+    def __init__(self, folder: Path, *, plates: tuple[Plate, ...] = (), seal: Seal | None = None) -> None:
         super().__init__(folder)
         duty = read_duty(self.journal)
         self.terminal.lane = replace(self.terminal.lane, duty=duty.guard if duty is not None else None)
