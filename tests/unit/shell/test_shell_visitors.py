@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from shell_world import COMMUNITY, HOUSEHOLD
 
 from gate.screens import AdmitService, Answer, LogDelivery, Refusal, RegisterVisitor, SeeVisitorLeave
+from gate.shell.rules_on_hand import RulesOnHand
 from model.identities import VisitNumber
 from model.rule_set import OutsiderRules, VisitPolicy
 from model.services import ServiceReason
@@ -39,6 +40,7 @@ def bench(tmp_path: Path) -> Iterator[KioskBench]:
 def let_outsiders(bench: KioskBench, rules: OutsiderRules) -> None:
     lane = bench.terminal.lane
     bench.terminal.lane = replace(lane, rules=replace(lane.rules, outsiders=rules))
+    bench.terminal._rules = RulesOnHand(bench.terminal.lane.rules)
     bench.desk._memory.lane = bench.terminal.lane
 
 
