@@ -136,6 +136,7 @@ def _add_live(router: APIRouter, pages: Pages) -> None:
             gates=pages.services.gates.all(),
             granted_twice=pages.services.passages.granted_twice(),
             journal_news=pages.services.passages.journal_news(),
+            overdue_visitors=pages.services.visitors.overdue(),
             rows=rows[:PAGE_SIZE],
             search=search,
             kinds=KINDS,
