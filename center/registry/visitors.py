@@ -62,6 +62,15 @@ class _Noted:
     personal: str | None
     body: _Body
 
+    @property
+    def due_ms(self) -> int | None:
+        """Until when the visitor may stay."""
+        return self.at_ms + self.body.limit_min * 60_000 if self.body.limit_min is not None else None
+
+    def is_overdue(self, now: int) -> bool:
+        """Whether the visitor should have gone."""
+        return self.due_ms is not None and now >= self.due_ms
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitorRow:
@@ -113,24 +122,17 @@ class VisitorBook:
     def who_are_in(self) -> tuple[VisitorRow, ...]:
         """Whoever has overstayed first, then the newest; at most SHOWN_MAX."""
         now = self._now()
-        since = now - int(LOOKED_BACK.total_seconds() * 1000)
         with self._store.reading() as connection:
-            noted = _noted(connection, since)
-            passed = _passed(connection, since)
-            places = _places(connection, [each.body.host for each in noted if each.body.host is not None])
-        went, came = _last_went(noted), {number for number, direction, _ in passed if direction != "out"}
-        for number, direction, at_ms in passed:
-            if direction == "out":
-                went[number] = max(at_ms, went.get(number, at_ms))
-        inside = [
-            self._row(each, places, now)
-            for each in noted
-            if each.body.step == VisitorStep.REGISTERED.value
-            and (key := (each.compound, each.body.number)) in came
-            and went.get(key, -1) < each.at_ms
-        ]
-        newest_first = sorted(inside, key=lambda each: each.registered_at, reverse=True)
-        return tuple(sorted(newest_first, key=lambda each: not each.is_overdue))[:SHOWN_MAX]
+            inside = sorted(_inside(connection, now), key=lambda each: (not each.is_overdue(now), -each.at_ms))
+            shown = inside[:SHOWN_MAX]
+            places = _places(connection, [each.body.host for each in shown if each.body.host is not None])
+        return tuple(self._row(each, places, now) for each in shown)
+
+    def overdue(self) -> int:
+        """How many stayed longer than they may; nothing is opened for it."""
+        now = self._now()
+        with self._store.reading() as connection:
+            return sum(each.is_overdue(now) for each in _inside(connection, now))
 
     def reveal(self, record: int, *, account: Account, reason: str) -> RevealedVisitor:
         """Who somebody is, in clear. The audit line is durable before anything is returned.
@@ -177,7 +179,6 @@ class VisitorBook:
     def _row(self, noted: _Noted, places: Mapping[int, str], now: int) -> VisitorRow:
         body = noted.body
         registration = self._opened(noted.device, noted.personal, body.number)
-        due_ms = noted.at_ms + body.limit_min * 60_000 if body.limit_min is not None else None
         return VisitorRow(
             record=noted.record,
             number=body.number,
@@ -188,8 +189,8 @@ class VisitorBook:
             purpose=body.purpose,
             guard=body.guard,
             registered_at=from_ms(noted.at_ms),
-            due_at=from_ms(due_ms) if due_ms is not None else None,
-            is_overdue=due_ms is not None and now >= due_ms,
+            due_at=from_ms(noted.due_ms) if noted.due_ms is not None else None,
+            is_overdue=noted.is_overdue(now),
             masked_name=registration.masked_name if registration is not None else None,
             masked_id_number=registration.masked_id_number if registration is not None else None,
             masked_phone=registration.masked_phone if registration is not None else None,
@@ -218,6 +219,23 @@ def visitors_key(path: Path) -> EllipticCurvePrivateKey | None:
         return load_visitors_key(path)
     except KeyFileRefused as error:
         raise ConfigurationError(f"key for visitors: {error}") from error
+
+
+def _inside(connection: Connection, now: int) -> list[_Noted]:
+    """Registrations of those who were let in and have not left."""
+    since = now - int(LOOKED_BACK.total_seconds() * 1000)
+    noted, passed = _noted(connection, since), _passed(connection, since)
+    went, came = _last_went(noted), {number for number, direction, _ in passed if direction != "out"}
+    for number, direction, at_ms in passed:
+        if direction == "out":
+            went[number] = max(at_ms, went.get(number, at_ms))
+    return [
+        each
+        for each in noted
+        if each.body.step == VisitorStep.REGISTERED.value
+        and (key := (each.compound, each.body.number)) in came
+        and went.get(key, -1) < each.at_ms
+    ]
 
 
 def _noted(connection: Connection, since: int) -> list[_Noted]:

@@ -126,6 +126,7 @@ def _notices(services: Services) -> dict[str, object]:
         "granted_twice": services.passages.granted_twice(),
         "journal_news": services.passages.journal_news(),
         "overdue": services.overdue(),
+        "overdue_visitors": services.visitors.overdue(),
     }
 
 

@@ -56,9 +56,9 @@ export function wireVisitors() {
 
 /** What the community's rules say of visitors and deliveries here. */
 export function followVisitors(screen) {
-  const is_new = JSON.stringify([gate?.visitors, gate?.deliveries, gate?.direction]);
+  const before = JSON.stringify([gate?.visitors, gate?.deliveries, gate?.direction]);
   gate = screen.gate;
-  if (is_new !== JSON.stringify([gate.visitors, gate.deliveries, gate.direction])) draw();
+  if (before !== JSON.stringify([gate.visitors, gate.deliveries, gate.direction])) draw();
 }
 
 function openVisitor() {
@@ -91,17 +91,17 @@ function policy() {
 
 function draw() {
   if (!purpose || !recipient) return;
-  const is_in = way.value === "comes_in";
-  const is_registered = policy() === "registered";
-  find("visitor-form").hidden = !is_in || slip !== null;
-  find("visitor-out").hidden = is_in || slip !== null;
+  const isIn = way.value === "comes_in";
+  const isRegistered = policy() === "registered";
+  find("visitor-form").hidden = !isIn || slip !== null;
+  find("visitor-out").hidden = isIn || slip !== null;
   find("visitor-way").hidden = slip !== null || gate?.direction === "out";
   find("visitor-done").hidden = slip === null;
   setText(find("visitor-slip"), slip ?? "");
-  find("visitor-typed").hidden = !is_registered;
-  find("visitor-policy").hidden = is_registered;
-  setText(find("visitor-policy"), is_registered ? "" : t(policy() === "turned_back" ? "visitor.turned_back" : "visitor.at_the_gate"));
-  setText(find("visitor-go"), host.value ? t(is_registered ? "visitor.go" : "visitor.note", { room: host.value.room }) : t("visitor.choose_host"));
+  find("visitor-typed").hidden = !isRegistered;
+  find("visitor-policy").hidden = isRegistered;
+  setText(find("visitor-policy"), isRegistered ? "" : t(policy() === "turned_back" ? "visitor.turned_back" : "visitor.at_the_gate"));
+  setText(find("visitor-go"), host.value ? t(isRegistered ? "visitor.go" : "visitor.note", { room: host.value.room }) : t("visitor.choose_host"));
   find("visitor-go").setAttribute("aria-disabled", String(!host.value));
   drawFault();
   const turned = gate?.deliveries === "turned_back" && step.value === "left";
@@ -113,8 +113,8 @@ function draw() {
 function drawFault() {
   setText(find("visitor-fault"), fault ? t(`fault.${fault}`) : "");
   for (const id of TYPED) {
-    const is_wrong = fault !== null && fault.split("_")[0] === id.split("-")[1];
-    find(id).setAttribute("aria-invalid", String(is_wrong));
+    const isWrong = fault !== null && fault.split("_")[0] === id.split("-")[1];
+    find(id).setAttribute("aria-invalid", String(isWrong));
   }
 }
 
@@ -130,13 +130,13 @@ function type(key) {
 /** At once: a number that was misheard is asked for again while whoever said it stands there. */
 function judgeIdNumber(event) {
   const number = find("visitor-id").value.replace(/\s/g, "").toUpperCase();
-  const is_whole = number.length >= ID_LENGTH || (event.type === "change" && number.length > 0);
-  fault = is_whole ? idFault(number) : fault?.startsWith("id_") ? null : fault;
+  const isWhole = number.length >= ID_LENGTH || (event.type === "change" && number.length > 0);
+  fault = isWhole ? idFault(number) : fault?.startsWith("id_") ? null : fault;
   drawFault();
 }
 
 /** What can't be in an ID number; null when it is well formed. The terminal judges it again. */
-export function idFault(number) {
+function idFault(number) {
   if (number.length !== ID_LENGTH) return "id_length";
   if (!/^[0-9]{17}[0-9X]$/.test(number)) return "id_characters";
   const [year, month, day] = [number.slice(6, 10), number.slice(10, 12), number.slice(12, 14)].map(Number);
@@ -148,10 +148,10 @@ export function idFault(number) {
 
 async function register() {
   const [name, id_number, phone] = TYPED.map((id) => find(id).value);
-  const is_registered = policy() === "registered";
-  const typed = is_registered ? { name, id_number, phone } : {};
+  const isRegistered = policy() === "registered";
+  const typed = isRegistered ? { name, id_number, phone } : {};
   const answer = await give({ kind: "register_visitor", household: host.value.household, purpose: purpose.value, ...typed });
-  if (answer.is_done && is_registered) {
+  if (answer.is_done && isRegistered) {
     forget();
     slip = answer.slip;
     draw();

@@ -102,6 +102,8 @@ class TestWhoIsIn:
         (row,) = office.visitors.who_are_in()
         assert row.is_overdue is is_overdue
         assert row.due_at == START + timedelta(minutes=180)
+        assert office.visitors.overdue() == int(is_overdue)
+        assert ("Visitors who stayed longer than they may: 1" in office.client("duty").get("/").text) is is_overdue
 
     def test_centre_without_the_key_shows_numbers_alone(self, office: Office) -> None:
         office.keeper.keep([registered(office), passed(office)])
@@ -151,7 +153,7 @@ class TestPage:
         office.keeper.keep([registered(office, limit_min=60), passed(office)])
         page = office.client("duty").get("/visitors").text
         assert "王*" in page
-        assert "1 stayed longer" in page
+        assert "Stayed longer than they may: 1" in page
         assert "Show in full" not in page
         client = office.client("office")
         page = client.get("/visitors").text
