@@ -11,11 +11,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import IO
 
 from bootstrap.words import say
 
@@ -24,6 +26,8 @@ CHROMIUM_VARIABLE = "GATEHOUSE_CHROMIUM"
 HARDWARE_VARIABLE = "GATEHOUSE_HARDWARE"
 _LONG_AT_MOST_S = 3600.0
 _NO_TESTS_COLLECTED = 5  # pytest's exit code
+_NOTHING_FOUND = "no test was found"
+_SHARES_MAX = 4
 _TO_END_S = 5.0
 _PACKAGES = ("model", "gate", "drivers", "seals", "journal", "passes", "mqtt", "config", "center", "gatehouse")
 _SUPPORT = ("simulator", "bootstrap")
@@ -55,11 +59,15 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One lane. prepare: the commands to run in order, or the reason why this machine cannot run them."""
+    """One lane. prepare: the commands to run in order, or the reason why this machine cannot run them.
+
+    is_at_once: the commands are shares of one whole and run side by side; what each said is printed when it has ended.
+    """
 
     name: str
     at_most_s: float
     prepare: Callable[[], Sequence[Command] | str]
+    is_at_once: bool = False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,21 +107,59 @@ def run_lane(lane: Lane, pytest_options: Sequence[str] = ()) -> Result:
     if isinstance(commands, str):
         say(f"skipped: {commands}")
         return Result(lane=lane.name, verdict=Verdict.SKIPPED, took_s=0.0, why=commands)
-    failures = []
-    for command in commands:
-        left_s = lane.at_most_s - (time.monotonic() - began)
-        words = [*command.words, *(pytest_options if "pytest" in command.words else ())]
-        if why := _why_failed(words, command.variables, max(left_s, 1.0), lane.at_most_s):
-            failures.append(why)
+    given = [
+        Command(
+            words=[*command.words, *(pytest_options if "pytest" in command.words else ())],
+            variables=command.variables,
+        )
+        for command in commands
+    ]
+    until = began + lane.at_most_s
+    if lane.is_at_once:
+        ends = _side_by_side(given, until, lane.at_most_s)
+        if any(end != _NOTHING_FOUND for end in ends):
+            ends = [end for end in ends if end != _NOTHING_FOUND]  # what was asked for lies in another share
+    else:
+        ends = [_end_of(_start(command), command, until, lane.at_most_s) for command in given]
+    failures = [end for end in ends if end]
     verdict = Verdict.FAILED if failures else Verdict.PASSED
     return Result(lane=lane.name, verdict=verdict, took_s=time.monotonic() - began, why="; ".join(failures))
 
 
-def _why_failed(words: Sequence[str], variables: Mapping[str, str], left_s: float, at_most_s: float) -> str:
-    name = " ".join(Path(word).name for word in words[:3] if word != "-m")
-    process = subprocess.Popen(words, env={**os.environ, **variables}, start_new_session=True, cwd=CHECKOUT)
+def _side_by_side(commands: Sequence[Command], until: float, at_most_s: float) -> list[str]:
+    with contextlib.ExitStack() as ending:
+        outputs = [ending.enter_context(tempfile.TemporaryFile()) for _ in commands]
+        running = [_start(command, output) for command, output in zip(commands, outputs, strict=True)]
+        ends = []
+        try:
+            for process, command, output in zip(running, commands, outputs, strict=True):
+                ends.append(_end_of(process, command, until, at_most_s))
+                output.seek(0)
+                say(output.read().decode(errors="replace").rstrip())
+        except BaseException:
+            for process in running:
+                _end_group(process)
+            raise
+    return ends
+
+
+def _start(command: Command, output: IO[bytes] | None = None) -> "subprocess.Popen[bytes]":
+    told = None if output is None else subprocess.STDOUT
+    return subprocess.Popen(
+        command.words,
+        env={**os.environ, **command.variables},
+        stdout=output,
+        stderr=told,
+        start_new_session=True,
+        cwd=CHECKOUT,
+    )
+
+
+def _end_of(process: "subprocess.Popen[bytes]", command: Command, until: float, at_most_s: float) -> str:
+    """Wait for its end; why it failed, empty when it did not."""
+    name = " ".join(Path(word).name for word in command.words[:3] if word != "-m")
     try:
-        code = process.wait(timeout=left_s)
+        code = process.wait(timeout=max(until - time.monotonic(), 1.0))
     except subprocess.TimeoutExpired:
         _end_group(process)
         return f"{name} was stopped: the lane may take {at_most_s:.0f} s"
@@ -123,8 +169,8 @@ def _why_failed(words: Sequence[str], variables: Mapping[str, str], left_s: floa
     # What a test left running must not live into the next lane.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    if code == _NO_TESTS_COLLECTED and "pytest" in words:
-        return "no test was found"
+    if code == _NO_TESTS_COLLECTED and "pytest" in command.words:
+        return _NOTHING_FOUND
     return f"{name} ended with {code}" if code else ""
 
 
@@ -163,9 +209,14 @@ def _types() -> Sequence[Command]:
 
 
 def _unit() -> Sequence[Command]:
-    folders = (folder for folder in ("tests/unit", "tests/contract") if (CHECKOUT / folder).is_dir())
+    files = sorted(
+        str(file.relative_to(CHECKOUT))
+        for folder in ("tests/unit", "tests/contract")
+        for file in (CHECKOUT / folder).rglob("test_*.py")
+    )
+    shares = min(os.cpu_count() or 1, _SHARES_MAX)
     # Devices are contracted here on their twins alone; the real ones have the lane hardware.
-    return [_pytest(*folders, variables={HARDWARE_VARIABLE: ""})]
+    return [_pytest(*files[number::shares], variables={HARDWARE_VARIABLE: ""}) for number in range(shares)]
 
 
 def _scenarios() -> Sequence[Command] | str:
@@ -235,10 +286,10 @@ def _long_lanes() -> Sequence[Lane]:
 LANES: Sequence[Lane] = (
     Lane(name="style", at_most_s=60.0, prepare=_style),
     Lane(name="types", at_most_s=180.0, prepare=_types),
-    Lane(name="unit", at_most_s=600.0, prepare=_unit),
+    Lane(name="unit", at_most_s=1200.0, prepare=_unit, is_at_once=True),
     Lane(name="scenarios", at_most_s=300.0, prepare=_scenarios),
-    Lane(name="chain", at_most_s=720.0, prepare=_chain),
-    Lane(name="browser", at_most_s=720.0, prepare=_browser),
+    Lane(name="chain", at_most_s=1200.0, prepare=_chain),
+    Lane(name="browser", at_most_s=1200.0, prepare=_browser),
     Lane(name="hardware", at_most_s=600.0, prepare=_hardware),
 )
 

@@ -244,3 +244,45 @@ def test_ci_runs_the_tests_and_the_street() -> None:
     assert "./test" in script
     assert "./run --check" in script
     assert os.access(CHECKOUT / ".ci/run", os.X_OK)
+
+
+def at_once(*programs: str, at_most_s: float = 30.0) -> Lane:
+    commands = [Command(words=[sys.executable, "-c", program]) for program in programs]
+    return Lane(name="shares", at_most_s=at_most_s, prepare=lambda: commands, is_at_once=True)
+
+
+def test_shares_of_a_lane_run_side_by_side_and_each_is_told_whole(capfd: pytest.CaptureFixture[str]) -> None:
+    meet = "import pathlib, sys, time; pathlib.Path({mine!r}).touch()\nwhile not pathlib.Path({other!r}).exists(): pass"
+    here = [f"gatehouse-share-{os.getpid()}-{number}" for number in range(2)]
+    try:
+        result = run_lane(
+            at_once(
+                meet.format(mine=here[0], other=here[1]) + "\nprint('one'); print('one again')",
+                meet.format(mine=here[1], other=here[0]) + "\nprint('two')",
+            )
+        )
+    finally:
+        for name in here:
+            (CHECKOUT / name).unlink(missing_ok=True)
+    assert result.verdict is Verdict.PASSED
+    told = capfd.readouterr()
+    assert "one\none again\ntwo" in told.out + told.err
+
+
+def test_one_failing_share_fails_its_lane() -> None:
+    result = run_lane(at_once("pass", "raise SystemExit(4)"))
+    assert (result.verdict, result.why.endswith("ended with 4")) == (Verdict.FAILED, True)
+
+
+def test_shares_that_take_too_long_are_all_stopped() -> None:
+    result = run_lane(at_once("import time; time.sleep(60)", "import time; time.sleep(60)", at_most_s=0.5))
+    assert result.why.count("was stopped") == 2
+
+
+def test_a_share_without_what_was_asked_for_is_fine_where_another_has_it(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("def test_a() -> None:\n    pass\n")
+    (tmp_path / "test_b.py").write_text("def test_b() -> None:\n    pass\n")
+    shares = [lanes._pytest(str(tmp_path / f"test_{name}.py"), "--rootdir", "/") for name in "ab"]
+    lane_of = Lane(name="shares", at_most_s=60.0, prepare=lambda: shares, is_at_once=True)
+    assert run_lane(lane_of, ["-k", "test_a"]).verdict is Verdict.PASSED
+    assert run_lane(lane_of, ["-k", "test_c"]).why == "no test was found; no test was found"
