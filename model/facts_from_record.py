@@ -5,6 +5,7 @@ readings, everybody else's households. A body of an older program lacks fields o
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from enum import Enum
 from math import nan
@@ -20,13 +21,14 @@ from model.credentials import (
     PassKind,
     RefusalDetail,
     RefusedCode,
+    RegisteredVisitor,
     VerifiedCode,
     VouchedHousehold,
     household_of,
 )
 from model.directory import Directory, HouseholdEntry, Isolation, PassStatus
-from model.facts import ClaimAnswer, ClaimedOuting, Facts
-from model.identities import ClaimId, CommunityId, GateNumber, GuardId, HouseholdId, KeyId, PassId
+from model.facts import ClaimAnswer, ClaimedOuting, Facts, Occupant, VehicleFacts
+from model.identities import ClaimId, CommunityId, GateNumber, GuardId, HouseholdId, KeyId, PassId, VisitNumber
 from model.outings import OutingInvalid, OutingPurpose, outing_from
 from model.passback import LastPassage
 from model.passing import Direction
@@ -45,11 +47,15 @@ from model.temperature import (
     TemperatureOutcome,
     ThermometerUnavailable,
 )
+from model.vehicle_check import PlateMatch
+from model.vehicles import Plate
+from model.visitors import VisitPurpose
 from model.windows import Window, WindowKind
 
 STATUS_INDEX_MAX: Final = 2**20
 """More passes than that no community has; a bound for what comes from outside."""
 _NO_MOMENT: Final = Instant(0.0)
+_SOME_PLATE, _ANOTHER_PLATE = Plate(text="one"), Plate(text="another")
 EnumT = TypeVar("EnumT", bound=Enum)
 Fields = Mapping[str, object]
 
@@ -60,15 +66,18 @@ class RecordUnreadable(ValueError):
 
 def facts_from(body: Fields) -> Facts:
     """The facts that a decision's body states. Raises RecordUnreadable naming the field."""
-    code = _code(_table(body, "code"))
-    first = _table(body, "temperature")
-    last, outing = _table(body, "last_passage"), _table(body, "outing")
+    code = _code(_table(body, "code"), _table(body, "visitor"))
+    first, vehicle = _table(body, "temperature"), _table(body, "vehicle")
+    outing = _table(body, "outing")
+    directory = _directory(body, code)
+    if vehicle is not None and directory is not None:
+        directory = _with_occupants(directory, body, vehicle, household_of(code))
     purpose = body.get("purpose")
     return Facts(
         direction=_word(body, "direction", Direction),
         gate=GateNumber(_whole(body, "gate")),
         code=code,
-        directory=_directory(body, code),
+        directory=directory,
         temperature=_judgement(first) if first is not None else None,
         code_is_used=body.get("code_used") is True,
         answered_yes=tuple(str(each) for each in _list(body, "answered_yes")),
@@ -77,15 +86,67 @@ def facts_from(body: Fields) -> Facts:
         at=_moment(body, "decided_at") if body.get("decided_at") is not None else None,
         purpose=_word(body, "purpose", OutingPurpose) if purpose is not None else None,
         outing=_outing(outing) if outing is not None else None,
-        last_passage=LastPassage(direction=_word(last, "direction", Direction), at=_moment(last, "at"))
-        if last is not None
-        else None,
+        last_passage=_last_passage(body),
+        vehicle=_vehicle(vehicle) if vehicle is not None else None,
     )
 
 
-def _code(fields: Fields | None) -> CodeCheck | None:
+def _last_passage(fields: Fields) -> LastPassage | None:
+    last = _table(fields, "last_passage")
+    return LastPassage(direction=_word(last, "direction", Direction), at=_moment(last, "at")) if last else None
+
+
+def _vehicle(fields: Fields) -> VehicleFacts:
+    """The plate itself stands in no record: one that compares with its household's as the record says."""
+    declared = fields.get("declared")
+    return VehicleFacts(
+        plate=None if _word(fields, "plate", PlateMatch) is PlateMatch.UNREAD else _SOME_PLATE,
+        declared=_number(declared, "vehicle.declared") if declared is not None else None,
+        occupants=tuple(_occupant(each) for each in _occupants(fields)),
+        has_outsider=fields.get("outsider") is True,
+        is_outside=fields.get("outside") is True,
+    )
+
+
+def _occupants(vehicle: Fields) -> list[Fields]:
+    return [_entry(each, "vehicle.occupants") for each in _list(vehicle, "occupants")]
+
+
+def _occupant(fields: Fields) -> Occupant:
+    check = _code(fields, _table(fields, "visitor"))
+    if check is None:
+        raise RecordUnreadable("vehicle.occupants: expected what each of them showed")
+    return Occupant(check=check, code_is_used=fields.get("code_used") is True, last_passage=_last_passage(fields))
+
+
+def _with_occupants(directory: Directory, body: Fields, vehicle: Fields, household: HouseholdId | None) -> Directory:
+    """The same directory with what it said of everybody in the vehicle, and of its plate."""
+    seen = [directory]
+    for each in _occupants(vehicle):
+        of_one = _directory({**body, **each}, _code(each, _table(each, "visitor")))
+        seen += [of_one] if of_one is not None else []
+    statuses = bytearray(max(len(each.statuses) for each in seen))
+    for part in seen:
+        for place, byte in enumerate(part.statuses):
+            statuses[place] |= byte
+    match = _word(vehicle, "plate", PlateMatch)
+    listed = {PlateMatch.OWN: {household: (_SOME_PLATE,)}, PlateMatch.DIFFERS: {household: (_ANOTHER_PLATE,)}}
+    nobodys = {HouseholdId(0): (_ANOTHER_PLATE,)} if match is not PlateMatch.NO_LIST else {}
+    return replace(
+        directory,
+        statuses=bytes(statuses),
+        households={number: entry for each in seen for number, entry in each.households.items()},
+        windows={number: windows for each in seen for number, windows in each.windows.items()},
+        schedules={number: schedule for each in seen for number, schedule in each.schedules.items()},
+        vehicles={number: plates for number, plates in listed.get(match, nobodys).items() if number is not None},
+    )
+
+
+def _code(fields: Fields | None, visitor: Fields | None) -> CodeCheck | None:
     if fields is None:
         return None
+    if "registered_by" in fields:
+        return _registered(fields, visitor)
     household = HouseholdId(_whole(fields, "household")) if fields.get("household") is not None else None
     if "vouched_by" in fields:
         if household is None:
@@ -107,6 +168,17 @@ def _code(fields: Fields | None) -> CodeCheck | None:
         key_id=KeyId(_text(fields, "key")),
         holder_step=_whole(fields, "holder_step") if fields.get("holder_step") is not None else None,
         needs_guard=fields.get("needs_guard") is True,
+    )
+
+
+def _registered(fields: Fields, visitor: Fields | None) -> RegisteredVisitor:
+    if visitor is None:
+        raise RecordUnreadable("visitor: expected the number of who was registered")
+    return RegisteredVisitor(
+        number=VisitNumber(_text(visitor, "number")),
+        guard=GuardId(_text(fields, "registered_by")),
+        host=HouseholdId(_whole(visitor, "host")) if visitor.get("host") is not None else None,
+        purpose=_word(visitor, "purpose", VisitPurpose) if visitor.get("purpose") is not None else None,
     )
 
 

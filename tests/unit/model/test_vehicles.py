@@ -9,14 +9,17 @@ from model import rules as rules_module
 from model.credentials import CodeCheck, Pass, PassFlags, PassKind, RefusalDetail, VouchedHousehold
 from model.directory import Directory, HouseholdEntry, Isolation
 from model.facts import ClaimAnswer, ClaimedOuting, Facts, Occupant, VehicleFacts
-from model.identities import ClaimId, GuardId, HouseholdId, PassId
+from model.facts_from_record import facts_from
+from model.identities import ClaimId, GuardId, HouseholdId, PassId, VisitId
 from model.outings import OutingQuota, OutingRules, QuotaWindow
 from model.passing import Direction
 from model.reasons import Outcome, Reason
+from model.records import DecisionRecord, fields_of
 from model.rule_set import Check, OutsiderRules, RuleSet, VisitPolicy
 from model.rules import decide, wants_claim
 from model.services import IdentifiedWhy
 from model.temperature import TemperatureJudgement
+from model.vehicle_check import plate_match
 from model.vehicles import Plate, plate_of
 from tests.unit.model.builders import (
     HIGH,
@@ -293,3 +296,53 @@ class TestOutings:
         volunteer = person(1, kind=PassKind.VOLUNTEER)
         assert not wants_claim(self.out(volunteer), self.RULES)
         assert reason(self.out(volunteer), self.RULES) is Reason.ADMITTED
+
+
+class TestFromTheRecord:
+    """What the record says of a vehicle is enough to judge it again."""
+
+    STRANGE = Plate(text="云B99999")
+    ISOLATED = replace(
+        WITH_VEHICLES,
+        households={
+            **WITH_VEHICLES.households,
+            NEIGHBOURS: HouseholdEntry(colour=Colour.GREEN, isolation=Isolation.MEDICAL),
+        },
+    )
+
+    @pytest.mark.parametrize(
+        "judged",
+        [
+            vehicle(),
+            vehicle(person(1), known_to_guard(NEIGHBOURS)),
+            vehicle(person(1), person(2), declared=3),
+            vehicle(person(1), replace(person(2), code_is_used=True)),
+            vehicle(person(1), person(2, status_index=STATUS_INDEX + 3)),
+            vehicle(person(1), person(2, household=NEIGHBOURS), known=ISOLATED),
+            vehicle(person(1), Occupant(check=refused(RefusalDetail.REVOKED)), declared=4),
+            vehicle(plate=STRANGE),
+            vehicle(plate=None),
+            vehicle(own_pass=None),
+            vehicle(own_pass=None, direction=Direction.OUT),
+            vehicle(has_outsider=True),
+            vehicle(known=replace(WITH_VEHICLES, vehicles={})),
+            vehicle(known=replace(WITH_VEHICLES, vehicles={NEIGHBOURS: (OWN,)})),
+            vehicle(temperatures=(NORMAL, HIGH)),
+        ],
+    )
+    def test_it_is_decided_as_it_was(self, judged: Facts) -> None:
+        rules = rule_set()
+        decided = decide(judged, rules)
+        record = DecisionRecord(
+            visit=VisitId(1),
+            facts=judged,
+            rules=rules,
+            decision=decided,
+            steps=(),
+            scanner=None,
+            first_temperature=None,
+            other_codes=0,
+        )
+        again = facts_from(fields_of(record)[1])
+        assert decide(again, rules) == decided
+        assert plate_match(again) is plate_match(judged)
