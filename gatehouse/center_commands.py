@@ -48,7 +48,7 @@ user_app.command("remove", epilog=EXAMPLES)(center_care.user_remove)
 
 @app.command(epilog=EXAMPLES)
 def serve(settings: SettingsArgument) -> None:
-    """Run the centre until it is told to end: ingest, directory, web."""
+    """Run the centre until it is told to end."""
     from center.app import RunningCenter, run  # half a second of imports, wanted by few commands
     from gatehouse.center_settings import load_center_settings
 
@@ -131,7 +131,10 @@ def purge_visitors(
     settings: SettingsArgument,
     older_than_days: Annotated[int, typer.Option(min=1, max=3650, help="keep those who came in the last days")],
 ) -> None:
-    """Delete names, ID numbers and telephones of visitors; that they came stays, and so does the chain."""
+    """Delete what names visitors who came long ago.
+
+    Names, ID numbers and telephones go; that they came stays, and so does the chain.
+    """
     from gatehouse.register import open_office, purge_visitors
 
     with open_office(settings) as office:
@@ -146,7 +149,7 @@ def reveal(
     user_name: Annotated[str, typer.Option("--user", help="your name; your password is asked for")],
     reason: Annotated[str, typer.Option(help="why; it is kept with your name")],
 ) -> None:
-    """Show a person's ID number; who asked and why is recorded first."""
+    """Show a person's ID number, once that is recorded."""
     from gatehouse.register import open_office, reveal_id_number
 
     with open_office(settings) as office:

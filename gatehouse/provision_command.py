@@ -67,7 +67,10 @@ def device(
 
 @app.command(epilog=EXAMPLES)
 def visitors(folder: Annotated[Path, typer.Argument(help="the site's folder")]) -> None:
-    """Make the key to which gates seal what is typed of visitors, for a site that has none."""
+    """Make the key for visitors' data, where there is none.
+
+    Gates seal to it what their guards type; the centre alone opens that.
+    """
     site = Site(folder=folder)
     _check_is_there(site.vault)
     try:

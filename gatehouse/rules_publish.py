@@ -50,7 +50,7 @@ def publish(
 
 
 def list_(settings: CenterOption, as_json: JsonOption = False) -> None:
-    """Every version that was published, newest first, and which is in force."""
+    """Every version that was published, newest first."""
     from gatehouse.register import open_office
     from gatehouse.rules_office import list_rules
 

@@ -36,7 +36,7 @@ EXAMPLES = f"""\b
 Examples:
   ./run                                a whole small street; Ctrl-C stops everything
   ./run --language zh --port 8090
-  ./run --community baiyin             under the rules of another community
+  ./run --community NAME               under the rules of another community
   ./run --check                        prove the chain end to end, without a person
   gatehouse street --dir /tmp/street
 
