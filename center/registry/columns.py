@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from model.credentials import Colour, PassKind
 from model.directory import Isolation, PassStatus
 from model.id_numbers import fault_of, normal_form
+from model.vehicles import Plate, plate_of
 
 T = TypeVar("T")
 
@@ -72,6 +73,10 @@ COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
         Column(names=("begins", "开始时间")),
         Column(names=("ends", "结束时间")),
     ),
+    "vehicles.csv": (
+        HOUSEHOLD,
+        Column(names=("plate", "车牌")),
+    ),
     "employers.csv": (
         Column(names=("employer", "单位编号")),
         Column(names=("name", "单位名称")),
@@ -85,7 +90,7 @@ COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
         Column(names=("rota", "轮班"), is_required=False),
     ),
 }
-OPTIONAL_FILES: Final = frozenset({"windows.csv", "employers.csv", "schedules.csv"})
+OPTIONAL_FILES: Final = frozenset({"windows.csv", "vehicles.csv", "employers.csv", "schedules.csv"})
 """A folder may go without them; each is a whole list, and what it does not hold is over."""
 
 _COLOURS: Final = {
@@ -159,6 +164,14 @@ def id_number(cell: str) -> str | None:
     if fault is not None:
         raise CellFault(f"id_number {fault.value}")
     return number
+
+
+def plate(cell: str) -> Plate:
+    """A licence plate in its one spelling. The message never repeats it."""
+    found = plate_of(cell)
+    if found is None:
+        raise CellFault("plate must look like 云A12345 or 云AD12345")
+    return found
 
 
 def pass_id(cell: str) -> str:

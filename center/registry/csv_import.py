@@ -28,11 +28,14 @@ from center.registry.entries import (
 from center.registry.rule_lists import (
     EmployerEntry,
     ScheduleEntry,
+    VehicleEntry,
     WindowEntry,
     employer_entry,
     replace_schedules,
+    replace_vehicles,
     replace_windows,
     schedule_entry,
+    vehicle_entry,
     window_entry,
 )
 from center.registry.spoiled_rows import SpoiledRows
@@ -73,6 +76,7 @@ class _Files:
     people: Sequence[PersonEntry]
     passes: Sequence[PassEntry]
     windows: Sequence[WindowEntry] | None
+    vehicles: Sequence[VehicleEntry] | None
     employers: Sequence[EmployerEntry] | None
     schedules: Sequence[ScheduleEntry] | None
 
@@ -88,7 +92,7 @@ def import_csv(
 ) -> ImportReport:
     """Import places.csv, households.csv, people.csv and passes.csv of a folder, or those files that are named.
 
-    windows.csv, employers.csv and schedules.csv beside them replace the lists of before.
+    windows.csv, vehicles.csv, employers.csv and schedules.csv beside them replace the lists of before.
 
     sources: a folder, or the files. zone: of moments in the files that state none.
     Raises ImportRefused with every problem; nothing is changed then.
@@ -104,6 +108,7 @@ def import_csv(
         people=_read(paths, "people.csv", person_entry, problems, spoiled),
         passes=_read(paths, "passes.csv", lambda row, found: pass_entry(row, found, zone), problems, spoiled),
         windows=_list(paths, "windows.csv", lambda row, found: window_entry(row, found, zone), problems, spoiled),
+        vehicles=_list(paths, "vehicles.csv", vehicle_entry, problems, spoiled),
         employers=_list(paths, "employers.csv", employer_entry, problems, spoiled),
         schedules=_list(paths, "schedules.csv", schedule_entry, problems, spoiled),
     )
@@ -119,6 +124,7 @@ def import_csv(
                 name: len(entries)
                 for name, entries in (
                     ("windows", files.windows),
+                    ("vehicles", files.vehicles),
                     ("employers", files.employers),
                     ("schedules", files.schedules),
                 )
@@ -127,6 +133,8 @@ def import_csv(
         )
         if files.windows is not None:
             replace_windows(connection, files.windows, problems)
+        if files.vehicles is not None:
+            replace_vehicles(connection, files.vehicles, problems)
         replace_schedules(connection, files.employers, files.schedules, problems)
         if problems.count:
             # Leaving the block by an error undoes everything.

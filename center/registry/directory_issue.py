@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from center.accounts import audit
 from center.clock import NowMs, from_ms, now_ms
 from center.errors import RegisterEmpty
-from center.registry.rule_lists import RuleLists, read_rule_lists
+from center.registry.rule_lists import RuleLists, read_rule_lists, read_vehicles
 from center.registry.rules_book import texts_for_gates
 from center.store.database import Store
 from center.store.schema import DirectoryChunk, DirectoryVersion, Gate, Household, IssuedPass, Person, Place
@@ -188,6 +188,7 @@ def _register(
     }
     households: dict[HouseholdId, HouseholdEntry] = {}
     view: dict[HouseholdId, GuardEntry] = {}
+    vehicles = read_vehicles(connection)
     first_names: dict[int, str] = {}
     for household_id, name in connection.execute(
         select(Person.household_id, Person.masked_name).order_by(Person.id.desc())
@@ -200,7 +201,9 @@ def _register(
     ):
         number = HouseholdId(row.id)
         households[number] = HouseholdEntry(colour=Colour(row.colour), isolation=Isolation(row.isolation))
-        view[number] = GuardEntry(masked_name=first_names.get(row.id, ""), room=row.label[:20])
+        view[number] = GuardEntry(
+            masked_name=first_names.get(row.id, ""), room=row.label[:20], plates=vehicles.get(number, ())
+        )
     return pack_statuses(statuses), households, view
 
 
@@ -239,6 +242,9 @@ def _content_hash(
     for number, entry in households.items():
         shown = view[number] if recipients else None
         digest.update(repr((number, entry.colour.value, entry.isolation.value, shown)).encode())
+        if shown is not None and shown.plates:
+            # A plate keeps its letters out of its repr.
+            digest.update(repr([plate.text for plate in shown.plates]).encode())
     for text in rules_texts:
         digest.update(sha256(text).digest())
     return digest.hexdigest()

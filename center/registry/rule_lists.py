@@ -1,10 +1,11 @@
-"""Lists that the rules read beside the register: windows of isolated households, employers, schedules of work.
+"""Lists that the rules read beside the register: windows of isolation, vehicles, employers, schedules of work.
 
 Each is one CSV file and always whole: what an imported file does not hold is over. They come from CSV until they have
 rooms of their own.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, tzinfo
@@ -17,10 +18,12 @@ from center.registry import columns
 from center.registry.columns import CellFault
 from center.registry.csv_files import CsvRow, Problems
 from center.registry.entries import RowReader
-from center.store.schema import Base, Employer, Household, IsolationWindow, WorkSchedule
+from center.store.schema import Base, Employer, Household, HouseholdVehicle, IsolationWindow, WorkSchedule
 from model.identities import HouseholdId
 from model.shifts import CYCLE_DAYS_MAX, EVERY_DAY, EmployerId, Listing, Rota, Schedule, ScheduleId, Shift
+from model.vehicles import Plate
 from model.windows import Window, WindowKind
+from passes.sealed import MAX_PLATES
 
 NUMBER_MAX: Final = 65_535
 SHIFTS_MAX: Final = 6
@@ -46,6 +49,13 @@ class WindowEntry:
     row: int
     household_id: int
     window: Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleEntry:
+    row: int
+    household_id: int
+    plate: Plate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +95,14 @@ def window_entry(row: CsvRow, problems: Problems, zone: tzinfo) -> WindowEntry |
     return WindowEntry(row=row.number, household_id=household, window=window) if reader.is_good else None
 
 
+def vehicle_entry(row: CsvRow, problems: Problems) -> VehicleEntry | None:
+    """A row of vehicles.csv."""
+    reader = RowReader(row, problems)
+    household = reader.cell("household_id", columns.household_id, 0)
+    plate = reader.cell("plate", columns.plate, None)
+    return VehicleEntry(row=row.number, household_id=household, plate=plate) if plate is not None else None
+
+
 def employer_entry(row: CsvRow, problems: Problems) -> EmployerEntry | None:
     """A row of employers.csv."""
     reader = RowReader(row, problems)
@@ -113,12 +131,21 @@ def schedule_entry(row: CsvRow, problems: Problems) -> ScheduleEntry | None:
     return ScheduleEntry(row=row.number, schedule=schedule) if reader.is_good else None
 
 
+def replace_vehicles(connection: Connection, entries: Sequence[VehicleEntry], problems: Problems) -> None:
+    """All vehicles anew, of households that are known; a plate has one household."""
+    _require_households(connection, entries, "vehicles.csv", problems)
+    _once(entries, lambda entry: entry.plate.text, "vehicles.csv", "plate", problems)
+    counts = Counter(entry.household_id for entry in entries)
+    for household, count in counts.items():
+        if count > MAX_PLATES:
+            problems.add("vehicles.csv", None, f"household {household} has {count} vehicles; at most {MAX_PLATES}")
+    rows = [{"household_id": entry.household_id, "plate": entry.plate.text} for entry in entries]
+    _replace(connection, HouseholdVehicle, rows, problems)
+
+
 def replace_windows(connection: Connection, entries: Sequence[WindowEntry], problems: Problems) -> None:
     """All windows anew, of households that are known."""
-    known = set(connection.execute(select(Household.id)).scalars())
-    for entry in entries:
-        if entry.household_id not in known:
-            problems.add("windows.csv", entry.row, f"household {entry.household_id} is not in the register")
+    _require_households(connection, entries, "windows.csv", problems)
     rows = {
         (entry.household_id, entry.window.kind, entry.window.begins): {
             "household_id": entry.household_id,
@@ -184,6 +211,28 @@ def read_rule_lists(connection: Connection, *, now_ms: int) -> RuleLists:
             rota=_rota(each.rota),
         )
     return RuleLists(windows=windows, schedules=schedules)
+
+
+def read_vehicles(connection: Connection) -> dict[HouseholdId, tuple[Plate, ...]]:
+    """Plates by household, as they are sealed for guards."""
+    vehicles: dict[HouseholdId, tuple[Plate, ...]] = {}
+    for row in connection.execute(
+        select(HouseholdVehicle.household_id, HouseholdVehicle.plate).order_by(
+            HouseholdVehicle.household_id, HouseholdVehicle.plate
+        )
+    ):
+        household = HouseholdId(row.household_id)
+        vehicles[household] = (*vehicles.get(household, ()), Plate(text=row.plate))
+    return vehicles
+
+
+def _require_households(
+    connection: Connection, entries: Sequence[WindowEntry | VehicleEntry], file: str, problems: Problems
+) -> None:
+    known = set(connection.execute(select(Household.id)).scalars())
+    for entry in entries:
+        if entry.household_id not in known:
+            problems.add(file, entry.row, f"household {entry.household_id} is not in the register")
 
 
 def _replace(connection: Connection, model: type[Base], rows: Iterable[dict[str, Any]], problems: Problems) -> None:

@@ -98,6 +98,14 @@ class IsolationWindow(Base):
     ends_ms: Mapped[int] = mapped_column(BigInteger)
 
 
+class HouseholdVehicle(Base):
+    """A vehicle of a household. plate: in its one spelling; it is personal, and goes out sealed for guards alone."""
+
+    __tablename__ = "household_vehicles"
+    plate: Mapped[str] = mapped_column(String(16), primary_key=True)
+    household_id: Mapped[int] = mapped_column(ForeignKey("households.id"), index=True)
+
+
 class Employer(Base):
     """listing: none, red or black (红黑榜)."""
 

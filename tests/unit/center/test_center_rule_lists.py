@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 from center_kit import temporary_store
 from center_office import HOUSEHOLDS, PASSES, PEOPLE, PLACES, ZONE
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from center.errors import ImportRefused
 from center.registry.csv_import import import_csv
 from center.registry.directory_issue import DirectoryIssue
-from center.registry.rule_lists import RuleLists, read_rule_lists
+from center.registry.rule_lists import RuleLists, read_rule_lists, read_vehicles
 from center.registry.vault import Vault, create_vault_file, load_vault
 from center.store.database import Store
-from model.identities import CommunityId, HouseholdId
+from model.identities import CommunityId, DeviceId, HouseholdId
 from model.shifts import EVERY_DAY, Listing, Rota, ScheduleId, Shift
+from model.vehicles import Plate
 from model.windows import Window, WindowKind
 from passes.keys import new_signing_key
 
@@ -29,6 +31,7 @@ SCHEDULES = (
     "2,1,20:00-04:00;12:00-14:00,,3/1 from 2020-02-01\n"
     "3,2,,一三五,\n"
 )
+VEHICLES = "household_id,plate\n501,云a·12345\n502,云AD54321\n"
 LONG_BEFORE = 0
 
 
@@ -51,7 +54,7 @@ def folder(tmp_path: Path) -> Path:
     path.mkdir()
     for name, text in (
         ("places", PLACES), ("households", HOUSEHOLDS), ("people", PEOPLE), ("passes", PASSES),
-        ("windows", WINDOWS), ("employers", EMPLOYERS), ("schedules", SCHEDULES),
+        ("windows", WINDOWS), ("vehicles", VEHICLES), ("employers", EMPLOYERS), ("schedules", SCHEDULES),
     ):  # fmt: skip
         (path / f"{name}.csv").write_text(text, encoding="utf-8")
     return path
@@ -70,7 +73,9 @@ def refused(store: Store, vault: Vault, folder: Path) -> list[str]:
 
 def test_lists_are_read_as_people_write_them(store: Store, vault: Vault, folder: Path) -> None:
     report = import_csv(store, vault, folder, zone=ZONE)
-    assert report.lists == {"windows": 2, "employers": 2, "schedules": 3}
+    assert report.lists == {"windows": 2, "vehicles": 2, "employers": 2, "schedules": 3}
+    with store.reading() as connection:
+        assert read_vehicles(connection)[HouseholdId(501)] == (Plate(text="云A12345"),)
     found = lists(store)
     home, clinic = found.windows[HouseholdId(502)]
     assert home.kind is WindowKind.COME_HOME
@@ -111,6 +116,9 @@ def test_a_list_is_whole_and_one_that_is_not_given_stays(store: Store, vault: Va
         ("windows", "502,party,2020-02-14,2020-02-15", "kind must be one of"),
         ("windows", "999,clinic,2020-02-14,2020-02-15", "household 999 is not in the register"),
         ("windows", "502,clinic,tomorrow,2020-02-15", "a time must look like"),
+        ("vehicles", "501,12345", "plate must look like"),
+        ("vehicles", "999,云A11111", "household 999 is not in the register"),
+        ("vehicles", "502,云A12345", "plate stands in row 2 already"),
         ("employers", "0,x,", "employer must be a whole number"),
         ("employers", "1,again,", "employer stands in row 2 already"),
         ("employers", "3,x,grey", "listing must be one of"),
@@ -143,5 +151,17 @@ def test_a_new_window_makes_a_new_directory(store: Store, vault: Vault, folder: 
     first, again = issue.publish(), issue.publish()
     assert first.version == again.version
     later.write_text("household_id,kind,begins,ends\n502,clinic,2090-02-14 09:00,2090-02-14 11:00\n", encoding="utf-8")
+    import_csv(store, vault, folder, zone=ZONE)
+    assert issue.publish().version == first.version + 1
+
+
+def test_a_changed_plate_makes_a_new_directory_for_guards(store: Store, vault: Vault, folder: Path) -> None:
+    import_csv(store, vault, folder, zone=ZONE)
+    gate = generate_private_key(SECP256R1())
+    keys = {DeviceId("gate-1"): gate.public_key()}
+    issue = DirectoryIssue(store, new_signing_key(), CommunityId("longcheng"), gate_keys=keys)
+    first, again = issue.publish(), issue.publish()
+    assert first.version == again.version
+    (folder / "vehicles.csv").write_text(VEHICLES.replace("54321", "54322"), encoding="utf-8")
     import_csv(store, vault, folder, zone=ZONE)
     assert issue.publish().version == first.version + 1
