@@ -3,6 +3,7 @@
 const LOOK_EVERY_MS = 250;
 const VIEW_EVERY_MS = 500;
 const HELD_AGAIN_EVERY_MS = 1000; // the gate lets a forehead go that nobody renews for 3 s
+const ASKED_FOR_MS = 2_000;
 const LIVE_EVERY_MS = 200;
 const SLIDER_AT_MOST_EVERY_MS = 120;
 const TOLD_FOR_MS = 9000;
@@ -77,6 +78,7 @@ class Column {
     this.all = (selector) => this.root.querySelectorAll(selector);
     this.gate = gate;
     this.holding = null;
+    this.asked = null;
     this.live = null;
     this.dragged = new Set();
     this.sentAt = 0;
@@ -159,7 +161,11 @@ class Column {
     }
     on(".synchronised", "change", () => this.setClock(this.gate.clock.offset_s));
     this.wireHold(this.find(".hold"));
-    on(".stays", "change", (event) => this.order({ do: "forehead", is_held: event.target.checked, stays: event.target.checked }));
+    on(".stays", "change", (event) => {
+      // What the gate says may be older than the finger for a moment.
+      this.asked = { stays: event.target.checked, until: performance.now() + ASKED_FOR_MS };
+      return this.order({ do: "forehead", is_held: event.target.checked, stays: event.target.checked });
+    });
   }
 
   wireHold(button) {
@@ -303,7 +309,11 @@ class Column {
       button.setAttribute("aria-pressed", String(isActive === true));
     }
     this.find(".hold").setAttribute("aria-pressed", String(gate.forehead.is_held));
-    this.find(".stays").checked = gate.forehead.is_held && gate.forehead.stays;
+    const stays = gate.forehead.is_held && gate.forehead.stays;
+    if (!this.asked || stays === this.asked.stays || performance.now() > this.asked.until) {
+      this.asked = null;
+      this.find(".stays").checked = stays;
+    }
     this.showSliders(gate);
     for (const place of this.all("[data-choice]")) {
       const value = VALUE_OF[place.dataset.choice](gate);
