@@ -35,6 +35,12 @@ class LastPassages:
             case _:
                 return
 
+    def take_back(self, record: DecisionRecord) -> None:
+        """This grant is not on disk, so nothing was released: nobody passed by it."""
+        for facts in (record.facts, *occupants_of(record.facts)):
+            if isinstance(facts.code, VerifiedCode):
+                self._last.pop(facts.code.credential.pass_id, None)
+
     def _granted(self, facts: Facts) -> None:
         if not isinstance(facts.code, VerifiedCode) or facts.at is None:
             return

@@ -95,6 +95,11 @@ class HouseholdOutings:
             case _:
                 return _NOTHING
 
+    def take_back(self, record: DecisionRecord) -> None:
+        """This grant is not on disk, so nothing was released: nobody went out by it."""
+        if record.facts.outing is not None:
+            self._forget(household_of(record.facts.code), record.facts.outing.claim)
+
     def _answer(self, order: ClaimOuting, claim: ClaimId, answered: Answered) -> None:
         if isinstance(answered, Unanswered):
             claimed = ClaimedOuting(claim=claim, answer=ClaimAnswer.UNANSWERED, outings=self.of(order.household))

@@ -40,8 +40,8 @@ from journal.commits import Commits
 from journal.errors import JournalError
 from journal.late import AnyJournal
 from model.clock import Instant, WallCourse
-from model.reasons import Reason
-from model.records import ConflictRecord, ConsumedCode, JournalReplacedRecord, StartedRecord
+from model.reasons import Outcome, Reason
+from model.records import ConflictRecord, ConsumedCode, DecisionRecord, JournalReplacedRecord, StartedRecord
 from model.temperature import SensorFault, ThermometerUnavailable
 from passes.holder import step_at
 
@@ -111,6 +111,7 @@ class Terminal:
         self._program = program
         self._screens = screens
         self._on_alive = on_alive
+        self._granted: tuple[int, DecisionRecord] | None = None  # the last grant, by the token of its record
         self._failed_at: Instant | None = None
         self._standing: set[out.AlarmKind] = set()
         self._persons_signal = Signal.OFF
@@ -349,7 +350,16 @@ class Terminal:
             item.answered(why)
 
     def _advance(self, event: ev.Event) -> None:
+        if isinstance(event, ev.RecordRefused) and self._granted is not None and self._granted[0] == event.token:
+            self._reader.passages.take_back(self._granted[1])
+            self._outings.take_back(self._granted[1])
         self._go_on(event, step(self.lane, event))
+
+    def _learn(self, order: out.StoreRecord) -> None:
+        """What passes by this record, unless it turns out that it can't be stored."""
+        self._reader.passages.follow(order.record)
+        if isinstance(order.record, DecisionRecord) and order.record.decision.outcome is Outcome.GRANTED:
+            self._granted = (order.token, order.record)
 
     def _go_on(self, event: ev.Event, moved: Step) -> None:
         self.lane = moved.lane
@@ -376,7 +386,7 @@ class Terminal:
                 if self._devices.barrier is not None:
                     self._devices.barrier.secure()
             case out.StoreRecord():
-                self._reader.passages.follow(effect.record)
+                self._learn(effect)
                 self._writer.store(effect, self._outings.follow(effect.record))
             case out.ClaimOuting():
                 self._outings.claim(effect)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gate.core.effects import ClaimOuting
-from gate.core.events import OutingAnswered
+from gate.core.effects import ClaimOuting, StoreRecord
+from gate.core.events import OutingAnswered, RecordRefused
 from gate.shell.outings import OUTINGS_KEPT, STATE_PREFIX, HouseholdOutings
 from gate.shell.wall_clock import WallClock
 from journal.body import build_body
 from journal.store import Journal
 from model.clock import ClockTrust
+from model.credentials import VerifiedCode
 from model.facts import ClaimAnswer, ClaimedOuting, Facts
 from model.identities import ClaimId, DeviceId, HouseholdId, VisitId
 from model.outings import Outing, OutingPurpose
@@ -24,7 +25,7 @@ from model.rules import Decision
 from mqtt.messages import OutingAnswer, OutingClaim, OutingOutcome, OutingTold
 from mqtt.outing_claims import OnDone, Unanswered
 from tests.unit.model.builders import HOUSEHOLD, facts, rule_set
-from tests.unit.shell.shell_world import NOON, VirtualTime
+from tests.unit.shell.shell_world import NOON, Bench, VirtualTime
 
 CLAIM = ClaimId("00112233445566aa")
 
@@ -162,3 +163,19 @@ def test_a_restart_forgets_nothing_and_what_cannot_be_read_is_left_out(world: Wo
     journal.close()
     assert after.outings.of(HOUSEHOLD) == world.outings.of(HOUSEHOLD)
     assert after.outings.of(HouseholdId(9)) == ()
+
+
+def test_a_grant_that_could_not_be_stored_is_neither_an_outing_nor_a_passage(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    granted = way()
+    assert isinstance(granted.facts.code, VerifiedCode)
+    pass_id = granted.facts.code.credential.pass_id
+    bench.terminal._carry_out(StoreRecord(token=5, record=granted))
+    assert bench.terminal._reader.passages.of(pass_id) is not None
+    assert len(bench.terminal._outings.of(HOUSEHOLD)) == 1
+    bench.terminal._advance(RecordRefused(at=bench.clock.instant(), token=4, code_was_used=False))
+    assert len(bench.terminal._outings.of(HOUSEHOLD)) == 1  # another record
+    bench.terminal._advance(RecordRefused(at=bench.clock.instant(), token=5, code_was_used=False))
+    assert bench.terminal._reader.passages.of(pass_id) is None
+    assert bench.terminal._outings.of(HOUSEHOLD) == ()
+    bench.close()
